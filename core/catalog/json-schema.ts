@@ -1,0 +1,45 @@
+import * as z from 'zod/mini';
+import { serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
+import { compiledCatalogSchema, policySchema, routeSchema, systemSchema } from './schema.ts';
+
+/** One published schema: its file name in `docs/schema/` and its JSON Schema (draft 2020-12). */
+export interface PublishedSchema {
+  readonly fileName: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+const problemSchema = z.strictObject({
+  file: z.string(),
+  line: z.int().check(z.gte(1)),
+  column: z.int().check(z.gte(1)),
+  path: z.string(),
+  message: z.string(),
+  fix: z.string(),
+});
+
+/** What `perennial catalog check --json` prints. */
+export const catalogCheckOutputSchema = z.strictObject({
+  errors: z.array(problemSchema),
+  warnings: z.array(problemSchema),
+});
+
+/** What people write (defaults may be left out), what functions read, and what the command prints. */
+const published = [
+  { fileName: 'system.schema.json', title: 'System', schema: systemSchema, io: 'input' },
+  { fileName: 'remediation-policy.schema.json', title: 'RemediationPolicy', schema: policySchema, io: 'input' },
+  { fileName: 'notification-route.schema.json', title: 'NotificationRoute', schema: routeSchema, io: 'input' },
+  { fileName: 'openslo-slo.schema.json', title: 'SLO (OpenSLO v1, as Perennial reads it)', schema: serviceLevelObjectiveSchema, io: 'input' },
+  { fileName: 'openslo-service.schema.json', title: 'Service (OpenSLO v1)', schema: serviceSchema, io: 'input' },
+  { fileName: 'compiled-catalog.schema.json', title: 'Compiled catalog', schema: compiledCatalogSchema, io: 'output' },
+  { fileName: 'catalog-check.schema.json', title: 'Output of catalog check --json', schema: catalogCheckOutputSchema, io: 'output' },
+] as const;
+
+/** The schemas of the catalog as they are published in `docs/schema/`. */
+export function catalogJsonSchemas(): readonly PublishedSchema[] {
+  return published.map(({ fileName, title, schema, io }) => ({ fileName, schema: { title, ...z.toJSONSchema(schema, { io }) } }));
+}
+
+/** The text of a published schema file. */
+export function schemaText(schema: PublishedSchema['schema']): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}

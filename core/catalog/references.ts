@@ -1,0 +1,80 @@
+import type { CatalogDocument, DocumentKind, ReadDocument } from './documents.ts';
+import { nearest } from './nearest.ts';
+import type { CatalogProblem, Complaint } from './problem.ts';
+
+/*
+ * What one document says about another. Names of documents that break the schema count too, so that one mistake is not
+ * reported again as a broken reference to it.
+ */
+
+function namesOf(documents: readonly ReadDocument[], kind: DocumentKind): readonly string[] {
+  return documents.filter((document) => document.kind === kind).flatMap(({ name }) => name ?? []);
+}
+
+function duplicateNames(documents: readonly ReadDocument[]): readonly CatalogProblem[] {
+  const first = new Map<string, CatalogProblem>();
+  return documents.flatMap(({ kind, name, locate }) => {
+    if (name === undefined) return [];
+    const id = `${kind} ${name}`;
+    const here = locate({ path: ['metadata', 'name'], message: '', fix: 'Rename one of them, or remove it.' });
+    const earlier = first.get(id);
+    if (earlier === undefined) {
+      first.set(id, here);
+      return [];
+    }
+    return [{ ...here, message: `a ${kind} named "${name}" exists already in ${earlier.file}, line ${earlier.line}` }];
+  });
+}
+
+/** Two policies for one system would leave open which of them holds. */
+function doublePolicies(documents: readonly ReadDocument[]): readonly CatalogProblem[] {
+  const policyOf = new Map<string, string>();
+  return documents.flatMap(({ value, locate }) => {
+    if (value?.kind !== 'RemediationPolicy') return [];
+    const { system } = value.spec;
+    const earlier = policyOf.get(system);
+    policyOf.set(system, earlier ?? value.metadata.name);
+    if (earlier === undefined || earlier === value.metadata.name) return [];
+    return [
+      locate({ path: ['spec', 'system'], message: `the system "${system}" has a policy already: "${earlier}"`, fix: 'Merge the two policies into one.' }),
+    ];
+  });
+}
+
+function unknownSystem(path: readonly PropertyKey[], wanted: string, systems: readonly string[]): Complaint {
+  const meant = nearest(wanted, systems);
+  const known = systems.slice(0, 10).join(', ');
+  const others = known === '' ? 'Add a document of kind System with that name.' : `Add a System of that name, or write one of: ${known}.`;
+  return { path, message: `there is no System named "${wanted}"`, fix: meant === undefined ? others : `Did you mean "${meant}"?` };
+}
+
+function referencesOf(document: CatalogDocument): readonly { readonly path: readonly PropertyKey[]; readonly to: string }[] {
+  switch (document.kind) {
+    case 'System':
+      return document.spec.links.map(({ to }, index) => ({ path: ['spec', 'links', index, 'to'], to }));
+    case 'RemediationPolicy':
+      return [{ path: ['spec', 'system'], to: document.spec.system }];
+    case 'SLO':
+      return [{ path: ['spec', 'service'], to: document.spec.service }];
+    case 'Service':
+      return [{ path: ['metadata', 'name'], to: document.metadata.name }];
+    case 'NotificationRoute':
+      return [];
+  }
+}
+
+function brokenReferences({ value, locate }: ReadDocument, systems: readonly string[]): readonly CatalogProblem[] {
+  if (value === undefined) return [];
+  return referencesOf(value).flatMap(({ path, to }) => {
+    if (value.kind === 'System' && to === value.metadata.name) {
+      return [locate({ path, message: 'a system can not be linked to itself', fix: 'Remove the link, or name the system that this one needs.' })];
+    }
+    return systems.includes(to) ? [] : [locate(unknownSystem(path, to, systems))];
+  });
+}
+
+/** All mistakes that only show between documents. */
+export function checkReferences(documents: readonly ReadDocument[]): readonly CatalogProblem[] {
+  const systems = namesOf(documents, 'System');
+  return [...duplicateNames(documents), ...doublePolicies(documents), ...documents.flatMap((document) => brokenReferences(document, systems))];
+}

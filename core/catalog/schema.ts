@@ -1,0 +1,234 @@
+import * as z from 'zod/mini';
+import {
+  emailSchema,
+  httpsSchema,
+  ipSchema,
+  labelsSchema,
+  lineOf,
+  listOf,
+  nameSchema,
+  proseOf,
+  rules,
+  someOf,
+  textOf,
+  wholeNumber,
+  wordSchema,
+} from './fields.ts';
+import { serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
+
+/*
+ * The documents of the catalog (design.md section 6). An absent field with a default is filled in by parsing, so the
+ * types below are what the rules and the functions see. Every list, text and number has a limit.
+ */
+
+export const perennialApiVersion = 'perennial/v1';
+
+const metadataSchema = z.strictObject({ name: nameSchema, labels: labelsSchema });
+
+/** Lowest, usual and highest size: what a replacement may not fall below, has, and may grow to (S0-07). */
+const tripleSchema = z
+  .strictObject({
+    min: z.number().check(z.gt(0), z.lte(100_000)),
+    average: z.number().check(z.gt(0), z.lte(100_000)),
+    max: z.number().check(z.gt(0), z.lte(100_000)),
+  })
+  .check(z.refine(({ min, average, max }) => min <= average && average <= max, rules.triple.message));
+
+const hostnameSchema = z.string().check(z.maxLength(253, rules.hostname.message), z.regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, rules.hostname.message));
+
+/** An alarm name, in which `*` stands for any characters; never the lone `*`, which would claim every alarm of the account. */
+const alarmGlobSchema = z.string().check(z.maxLength(255), z.regex(/^(?!\*+$)[^\u0000-\u001f\u007f]+$/, rules.glob.message)); // oxlint-disable-line no-control-regex -- refused on purpose
+
+const alarmNameSchema = z.string().check(z.maxLength(255), z.regex(/^[^\u0000-\u001f\u007f*]+$/, rules.alarmName.message)); // oxlint-disable-line no-control-regex -- refused on purpose
+
+const ownersSchema = z.strictObject({
+  owner: lineOf(128),
+  operators: listOf(lineOf(128), 50),
+  developers: listOf(lineOf(128), 50),
+  business: listOf(lineOf(128), 50),
+});
+
+const networkSchema = z.strictObject({
+  hostname: z.optional(hostnameSchema),
+  ip: z.optional(ipSchema),
+  subnets: listOf(lineOf(128), 50),
+  gateway: z.optional(ipSchema),
+  dns: z.optional(z.array(ipSchema).check(z.maxLength(10))),
+});
+
+const accessSchema = z.strictObject({
+  instanceRole: z
+    .optional(wordSchema)
+    .check(z.describe("Name of the IAM role of the instances' profile; corroborates that an instance is of this system (design.md section 7).")),
+  securityGroups: listOf(lineOf(255), 50).check(z.describe('Names or ids.')),
+  accounts: listOf(wordSchema, 100),
+  groups: listOf(wordSchema, 100),
+});
+
+const recoverySchema = z.strictObject({
+  rtoSeconds: wholeNumber(1, 30 * 86_400).check(z.describe('Recovery time objective: how long a failure may last.')),
+  rpoSeconds: wholeNumber(0, 30 * 86_400).check(z.describe('Recovery point objective: how many seconds of data may be lost.')),
+  stateful: z._default(z.boolean(), false),
+});
+
+const systemSpecSchema = z.strictObject({
+  purpose: z._default(textOf(1024), '').check(z.describe('What it is for; empty is a finding (S0-06).')),
+  impact: z._default(textOf(1024), '').check(z.describe('What the company loses while it is down; empty is a finding (S3-04).')),
+  owners: ownersSchema,
+  environment: nameSchema,
+  topology: z.enum(['multiple', 'single']),
+  concurrencySafe: z._default(z.boolean(), false).check(z.describe('Two instances of a single system may run at once, so it need not be fenced first.')),
+  roles: someOf(nameSchema, 20),
+  recovery: recoverySchema,
+  resources: z.optional(z.strictObject({ cpuCount: tripleSchema, memoryGiB: tripleSchema, diskGiB: tripleSchema })),
+  os: z.optional(z.strictObject({ name: lineOf(128), version: z.optional(lineOf(64)) })),
+  network: z.prefault(networkSchema, {}),
+  access: z.prefault(accessSchema, {}),
+  targetGroups: listOf(z.string().check(z.minLength(1), z.maxLength(32), z.regex(/^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$/, rules.word.message)), 20).check(
+    z.describe('Names; what IAM policies are scoped to.'),
+  ),
+  hostedZones: listOf(hostnameSchema, 20),
+  alarms: listOf(alarmGlobSchema, 50),
+  programs: listOf(z.strictObject({ kind: nameSchema, name: lineOf(128), version: z.optional(lineOf(64)) }), 50),
+  software: listOf(z.strictObject({ name: lineOf(128), version: lineOf(128), configVersion: z.optional(lineOf(128)) }), 50),
+  links: listOf(z.strictObject({ to: nameSchema, kind: nameSchema }), 100).check(z.describe('Systems this one needs.')),
+  image: z
+    .strictObject({ role: nameSchema, type: z._default(z.enum(['ami']), 'ami') })
+    .check(z.describe('The golden image: its approved id is in the parameter /perennial/images/<role>/approved.')),
+  documentation: z.optional(httpsSchema),
+  monitoring: z
+    .optional(z.strictObject({ metrics: z.optional(lineOf(2048)), securityLog: z.optional(lineOf(2048)), appLog: z.optional(lineOf(2048)) }))
+    .check(z.describe('Where to look: addresses, log groups or dashboards (S0-30).')),
+  dataProtection: z.optional(z.strictObject({ personalData: z.boolean() })),
+});
+
+/** A system: what runs, who owns it and what is needed to bring it back (design.md section 6). */
+export const systemSchema = z.strictObject({
+  apiVersion: z.literal(perennialApiVersion),
+  kind: z.literal('System'),
+  metadata: metadataSchema,
+  spec: systemSpecSchema,
+});
+export type System = z.infer<typeof systemSchema>;
+
+/** Triggers that need no name: a failed EC2 status check, and a target that its load balancer calls unhealthy. */
+export const builtInTriggers = ['instance.status-check', 'instance.target-unhealthy'] as const;
+
+const triggerSchema = z.union([z.enum(builtInTriggers), z.strictObject({ alarm: alarmNameSchema })]);
+export type Trigger = z.infer<typeof triggerSchema>;
+
+/** Limits on how much may be repaired at once (design.md section 7). */
+const capsSchema = z.strictObject({
+  maxInFlight: z._default(wholeNumber(1, 100), 5).check(z.describe('Repairs in flight per account-region and overall.')),
+  maxStartsPerHour: z._default(wholeNumber(1, 1000), 10).check(z.describe('Repairs started in any hour, per account-region and overall.')),
+  maxUnhealthyPercent: z
+    ._default(wholeNumber(1, 100), 50)
+    .check(z.describe("More than max(1, this share of the group, rounded down) unhealthy opens the group's circuit breaker.")),
+  maxInFlightPercent: z
+    ._default(wholeNumber(1, 100), 10)
+    .check(z.describe('At most max(1, this share of the group, rounded down) of a group are repaired at once.')),
+  maxAttemptsPerDay: z._default(wholeNumber(1, 20), 3).check(z.describe('Attempts per slot in any rolling 24 h.')),
+  platformUnhealthySystems: z
+    ._default(wholeNumber(1, 1000), 5)
+    .check(z.describe("More than max(this, 10 % of all systems) distinct systems unhealthy within 5 minutes opens the platform's breaker.")),
+});
+
+const policySpecSchema = z
+  .strictObject({
+    system: nameSchema,
+    mode: z._default(z.enum(['dry-run', 'approve', 'auto']), 'dry-run'),
+    triggers: z._default(someOf(triggerSchema, 50), [...builtInTriggers]),
+    pendingSeconds: z._default(wholeNumber(0, 3600), 60).check(z.describe('How long the trouble must last before anything is done.')),
+    healthCheckGraceSeconds: z._default(wholeNumber(0, 7200), 300).check(z.describe('An instance younger than this is left alone.')),
+    drainSeconds: z._default(wholeNumber(0, 3600), 300),
+    healthyReads: z._default(wholeNumber(1, 20), 3),
+    healthyReadIntervalSeconds: z._default(wholeNumber(1, 300), 10),
+    runningPersistSeconds: z._default(wholeNumber(0, 600), 15).check(z.describe('running must persist this long before it is believed.')),
+    cooldownSeconds: z._default(wholeNumber(0, 86_400), 600),
+    verifiedAfterSeconds: z._default(wholeNumber(1, 86_400), 600).check(z.describe('In service this long means verified.')),
+    quarantineHours: z._default(wholeNumber(1, 720), 96),
+    statusPollSeconds: z._default(wholeNumber(1, 300), 10),
+    launchDeadlineSeconds: z._default(wholeNumber(30, 7200), 600),
+    healthyDeadlineSeconds: z._default(wholeNumber(30, 7200), 600),
+    drainDeadlineSeconds: z._default(wholeNumber(30, 7200), 600).check(z.describe('Beyond drainSeconds.')),
+    stopDeadlineSeconds: z._default(wholeNumber(30, 3600), 300),
+    evidenceRequired: z
+      ._default(z.boolean(), false)
+      .check(z.describe('Without evidence (console output, snapshot) the old instance is not put into quarantine.')),
+    caps: z.prefault(capsSchema, {}),
+  })
+  .check(
+    z.refine((spec) => spec.healthyDeadlineSeconds > spec.healthyReads * spec.healthyReadIntervalSeconds, {
+      error: rules.healthyInTime.message,
+      path: ['healthyDeadlineSeconds'],
+    }),
+    z.refine((spec) => spec.launchDeadlineSeconds > spec.runningPersistSeconds, { error: rules.runningInTime.message, path: ['launchDeadlineSeconds'] }),
+  );
+
+/** When and how a system may be repaired; every time is in the unit its name ends with (design.md section 7). */
+export const policySchema = z.strictObject({
+  apiVersion: z.literal(perennialApiVersion),
+  kind: z.literal('RemediationPolicy'),
+  metadata: metadataSchema,
+  spec: policySpecSchema,
+});
+export type RemediationPolicy = z.infer<typeof policySchema>;
+
+/** Phone numbers are only ever names of Parameter Store parameters, never in git or a template. */
+const routeTargetSchema = z.union([
+  z.strictObject({ email: emailSchema }),
+  z.strictObject({ smsParameter: z.string().check(z.maxLength(1011), z.regex(/^\/perennial(\/[A-Za-z0-9._-]+)+$/, rules.ssmParameter.message)) }),
+  z.strictObject({ https: httpsSchema }),
+]);
+export type RouteTarget = z.infer<typeof routeTargetSchema>;
+
+export const severities = ['critical', 'high', 'warning', 'info'] as const;
+
+/** Who is told about which severities, and by which channel. */
+export const routeSchema = z.strictObject({
+  apiVersion: z.literal(perennialApiVersion),
+  kind: z.literal('NotificationRoute'),
+  metadata: metadataSchema,
+  spec: z.strictObject({
+    role: nameSchema,
+    severities: someOf(z.enum(severities), 4),
+    to: someOf(routeTargetSchema, 50),
+    description: z.optional(proseOf(1050)),
+  }),
+});
+export type NotificationRoute = z.infer<typeof routeSchema>;
+
+/** Where a compiled catalog came from. */
+export const provenanceSchema = z.strictObject({
+  hash: z
+    .string()
+    .check(z.regex(/^[0-9a-f]{64}$/))
+    .check(z.describe('SHA-256 of the canonical text of the content (all but this object): equal content, equal hash.')),
+  commit: z.nullable(z.string().check(z.regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/))).check(z.describe('The git commit, or null outside git.')),
+  dirty: z
+    .boolean()
+    .check(z.describe('The directory differs from that commit, or git could not say; false outside git, where there is nothing to differ from.')),
+});
+export type Provenance = z.infer<typeof provenanceSchema>;
+
+/** The most documents of one kind: a compiled catalog must stay readable by one function call. */
+export const maximumDocumentsPerKind = 2000;
+
+const contentShape = {
+  formatVersion: z.literal(1),
+  systems: z.array(systemSchema).check(z.maxLength(maximumDocumentsPerKind)),
+  policies: z.array(policySchema).check(z.maxLength(maximumDocumentsPerKind)),
+  routes: z.array(routeSchema).check(z.maxLength(maximumDocumentsPerKind)),
+  objectives: z.array(serviceLevelObjectiveSchema).check(z.maxLength(maximumDocumentsPerKind)),
+  services: z.array(serviceSchema).check(z.maxLength(maximumDocumentsPerKind)),
+};
+
+/** The documents of a catalog with all defaults filled in, each list sorted by name. */
+export const catalogContentSchema = z.strictObject(contentShape);
+export type CatalogContent = z.infer<typeof catalogContentSchema>;
+
+/** What a deploy publishes and functions read. */
+export const compiledCatalogSchema = z.strictObject({ ...contentShape, provenance: provenanceSchema });
+export type CompiledCatalog = z.infer<typeof compiledCatalogSchema>;
+
+export type { Service, ServiceLevelObjective } from './openslo.ts';
