@@ -1,0 +1,269 @@
+import type { CompiledCatalog, RemediationPolicy, System } from '../catalog/schema.ts';
+import { lastDeployment } from '../deployments/deployments.ts';
+import { present } from '../environment/present.ts';
+import { etaSeconds } from '../incidents/eta.ts';
+import { addTimelineEvent, attachRemediation, recordFiring, recordResolvedSignal } from '../incidents/incidents.ts';
+import { composeMessage, type MessageStep } from '../incidents/messages.ts';
+import { notify } from '../incidents/notify.ts';
+import type { Incident } from '../incidents/record.ts';
+import { groupIdOf } from '../inventory/classify.ts';
+import { type InstanceRecord, instanceType, systemRecordType } from '../inventory/records.ts';
+import { recordUnlisted } from '../inventory/sweep.ts';
+import { keys } from '../records/keys.ts';
+import { readRecord, updateRecord } from '../records/record-type.ts';
+import { type Admission, type AdmitPorts, admit } from '../remediation/admit.ts';
+import { pastRecoverySeconds } from '../remediation/history.ts';
+import type { JournalPorts } from '../remediation/journal.ts';
+import type { AlarmFacts, AlarmReader } from '../remediation/ports.ts';
+import { groupType, slotType } from '../remediation/record.ts';
+import { decideSignal } from './admit.ts';
+import { type SignalRecord, signalRecordType } from './record.ts';
+import { fingerprintOf, placeOfSubject, type Signal } from './signal.ts';
+import { takeInDeployment } from './take-in-deployment.ts';
+
+export interface IntakePorts extends AdmitPorts, JournalPorts {
+  readonly alarms: Pick<AlarmReader, 'read'>;
+}
+
+export type IntakeResult =
+  | { readonly kind: 'duplicate' | 'late' | 'noted'; readonly reason: string }
+  | { readonly kind: 'incident'; readonly incidentId: string; readonly reason: string }
+  | { readonly kind: 'repair'; readonly incidentId: string; readonly remediationId: string; readonly reason: string };
+
+/** What a signal is about, in our words. */
+interface Place {
+  /** A slot id, else `type/id` of the subject. */
+  readonly place: string;
+  readonly system?: System;
+  readonly slot?: { readonly id: string; readonly groupId: string; readonly instanceId: string };
+  readonly wasInInventory: boolean;
+  /** The instance was replaced: what it still says is information only. */
+  readonly isRetired: boolean;
+}
+
+/**
+ * Takes one signal in: whose it is, whether it is new, what it opens, updates or repairs (design section 4). Every step is
+ * idempotent and the signal is marked handled last, so that a crash anywhere is repaired by the next delivery.
+ */
+export async function takeIn(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal): Promise<IntakeResult> {
+  if (signal.kind.startsWith('deploy.')) return takeInDeployment(ports, catalog, signal);
+  const alarm = signal.kind === 'alarm.state-change' ? (await ports.alarms.read([signal.rule]))[0] : undefined;
+  const place = await findPlace(ports, catalog, signal, alarm);
+  const heard: Signal = { ...signal, rule: alarm?.alarmOf ?? signal.rule, state: place.isRetired ? 'info' : signal.state };
+  const fingerprint = fingerprintOf(heard, place.place, ports.hasher);
+  const stored = await remember(ports, fingerprint, heard);
+  if (stored.kind !== 'new') return { kind: stored.kind, reason: stored.reason };
+  const result = await handle(ports, catalog, { signal: heard, alarmName: signal.rule, alarm, place, fingerprint });
+  await updateRecord(ports.store, signalRecordType, keys.signal(ports.scope, fingerprint), (body) =>
+    body === undefined || body.isHandled || body.changedAt !== heard.at ? body : { ...body, isHandled: true },
+  );
+  return result;
+}
+
+/** Writes the signal down unless it is known; a known one that was never handled to its end counts as new. */
+async function remember(
+  ports: IntakePorts,
+  fingerprint: string,
+  signal: Signal,
+): Promise<{ readonly kind: 'new' | 'duplicate' | 'late'; readonly reason: string }> {
+  let decision: { kind: 'new' | 'duplicate' | 'late'; reason: string } = { kind: 'new', reason: 'First of its kind' };
+  await updateRecord(ports.store, signalRecordType, keys.signal(ports.scope, fingerprint), (body): SignalRecord | undefined => {
+    decision = decideSignal(body, { ...signal, fingerprint });
+    const isUnfinished = body !== undefined && !body.isHandled && body.changedAt === signal.at && body.state === signal.state;
+    if (isUnfinished) decision = { kind: 'new', reason: 'An earlier delivery did not finish' };
+    if (decision.kind !== 'new' || isUnfinished) return body;
+    return {
+      fingerprint,
+      kind: signal.kind,
+      state: signal.state,
+      changedAt: signal.at,
+      rule: signal.rule,
+      subject: placeOfSubject(signal.subject),
+      summary: signal.summary,
+      isHandled: false,
+    };
+  });
+  return decision;
+}
+
+function matches(glob: string, name: string): boolean {
+  return glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : name === glob;
+}
+
+async function findPlace(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal, alarm: AlarmFacts | undefined): Promise<Place> {
+  if (signal.subject.type === 'instance') return findInstance(ports, catalog, signal.subject.id);
+  const alarmName = alarm?.alarmOf ?? signal.rule;
+  const byName = signal.subject.type === 'system' ? signal.subject.id : signal.details['system'];
+  const system = catalog.systems.find(
+    (candidate) => candidate.metadata.name === byName || (signal.subject.type === 'alarm' && candidate.spec.alarms.some((glob) => matches(glob, alarmName))),
+  );
+  return { place: placeOfSubject(signal.subject), wasInInventory: true, isRetired: false, ...present({ system }) };
+}
+
+async function findInstance(ports: IntakePorts, catalog: CompiledCatalog, instanceId: string): Promise<Place> {
+  const record = (await readRecord(ports.store, instanceType, keys.instance(ports.scope, instanceId)))?.body;
+  const alone: Place = { place: `instance/${instanceId}`, wasInInventory: record !== undefined, isRetired: false };
+  return record?.system === undefined || record.slotId === undefined
+    ? alone
+    : findSlot(ports, catalog, alone, { ...record, instanceId, slotId: record.slotId });
+}
+
+async function findSlot(ports: IntakePorts, catalog: CompiledCatalog, alone: Place, record: InstanceRecord & { readonly slotId: string }): Promise<Place> {
+  const { instanceId } = record;
+  const system = catalog.systems.find((candidate) => candidate.metadata.name === record.system);
+  if (system === undefined) return alone;
+  const slot = (await readRecord(ports.store, slotType, keys.slot(ports.scope, record.slotId)))?.body;
+  const isRetired = record.status === 'quarantined' || slot?.retiredInstanceIds.includes(instanceId) === true;
+  // What a retired instance says is not said of the slot: it must neither hide nor calm what its successor says.
+  if (isRetired) return { ...alone, system, isRetired };
+  const groupId = groupIdOf(system.metadata.name, record.role ?? system.spec.image.role);
+  return {
+    place: record.slotId,
+    system,
+    slot: { id: record.slotId, groupId, instanceId: slot?.instanceId ?? instanceId },
+    wasInInventory: true,
+    isRetired: false,
+  };
+}
+
+interface Heard {
+  readonly signal: Signal;
+  /** The alarm's own name; `signal.rule` is the original's. */
+  readonly alarmName: string;
+  readonly alarm: AlarmFacts | undefined;
+  readonly place: Place;
+  readonly fingerprint: string;
+}
+
+async function handle(ports: IntakePorts, catalog: CompiledCatalog, heard: Heard): Promise<IntakeResult> {
+  switch (heard.signal.state) {
+    case 'info':
+      return { kind: 'noted', reason: heard.place.isRetired ? 'It speaks of a retired instance' : 'It asks for nothing' };
+    case 'resolved':
+      return resolved(ports, heard);
+    case 'firing':
+      return firing(ports, catalog, heard);
+  }
+}
+
+async function resolved(ports: IntakePorts, { signal, place, fingerprint }: Heard): Promise<IntakeResult> {
+  if (place.slot !== undefined) await calmGroup(ports, place.slot);
+  const incident = await recordResolvedSignal(ports, { signal, fingerprint, place: place.place });
+  if (incident === undefined) return { kind: 'noted', reason: 'It resolves nothing that is open' };
+  if (incident.state === 'resolved') await tell(ports, incident, place.system, 'recovered', `${incident.id}:resolved:${signal.at}`);
+  return { kind: 'incident', incidentId: incident.id, reason: `The incident is ${incident.state}` };
+}
+
+/** The slot no longer counts as unhealthy for its group's breaker. */
+async function calmGroup(ports: IntakePorts, slot: { readonly id: string; readonly groupId: string }): Promise<void> {
+  await updateRecord(ports.store, groupType, keys.group(ports.scope, slot.groupId), (group) =>
+    group === undefined || !group.unhealthy.some((entry) => entry.slotId === slot.id)
+      ? group
+      : { ...group, unhealthy: group.unhealthy.filter((entry) => entry.slotId !== slot.id) },
+  );
+}
+
+async function firing(ports: IntakePorts, catalog: CompiledCatalog, heard: Heard): Promise<IntakeResult> {
+  const { signal, place, fingerprint } = heard;
+  const system = place.system;
+  const deployment = system === undefined ? undefined : await lastDeployment(ports.store, ports.scope, system.metadata.name);
+  const { incident } = await recordFiring(ports, {
+    signal,
+    fingerprint,
+    place: place.place,
+    wasInInventory: place.wasInInventory,
+    ...present({ system, lastDeployment: deployment }),
+  });
+  // As the incident remembers it: after a crash the instance may have been listed by the first delivery.
+  if (!incident.wasInInventory && signal.subject.type === 'instance') await recordUnlisted(ports, signal.subject.id, incident.id);
+  const policy = system === undefined ? undefined : catalog.policies.find((candidate) => candidate.spec.system === system.metadata.name);
+  if (system === undefined || place.slot === undefined || policy === undefined) {
+    const step = incident.wasInInventory ? 'detected' : 'unknown-instance';
+    return withoutRepair(ports, heard, incident, step, 'Nothing declares how to repair it');
+  }
+  return tryRepair(ports, catalog, heard, incident, { system, policy, slot: place.slot });
+}
+
+interface Repairable {
+  readonly system: System;
+  readonly policy: RemediationPolicy;
+  readonly slot: NonNullable<Place['slot']>;
+}
+
+async function tryRepair(
+  ports: IntakePorts,
+  catalog: CompiledCatalog,
+  heard: Heard,
+  incident: Incident,
+  { system, policy, slot }: Repairable,
+): Promise<IntakeResult> {
+  const { signal, fingerprint } = heard;
+  const isAlarm = signal.kind === 'alarm.state-change';
+  const observed = (await readRecord(ports.store, systemRecordType, keys.system(ports.scope, system.metadata.name)))?.body.observed;
+  const admission = await admit(ports, {
+    system,
+    policy,
+    incidentId: incident.id,
+    slot,
+    groupMembers: Math.max(1, observed?.instanceIds.length ?? 1),
+    systemsInCatalog: catalog.systems.length,
+    trigger: {
+      kind: signal.kind,
+      rule: signal.rule,
+      fingerprint,
+      at: signal.at,
+      summary: signal.summary,
+      ...(isAlarm ? { alarmName: heard.alarmName, originalAlarmName: signal.rule } : {}),
+    },
+  });
+  if (admission.kind === 'incident-only') return withoutRepair(ports, heard, incident, 'detected', admission.reason);
+  await addTimelineEvent(ports, incident.id, {
+    at: signal.at,
+    eventId: `${admission.remediation.id}:admission`,
+    kind: 'remediation',
+    text: admissionText(admission),
+  });
+  // A second thing said of a failure that is being repaired wakes nobody: the page of that repair is armed.
+  if (admission.kind === 'vetoed' && (await isUnderRepair(ports, slot.id)))
+    return { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
+  await attachRemediation(ports, incident.id, admission.remediation.id);
+  const step: MessageStep = admission.kind === 'started' ? 'detected' : 'needs-person';
+  await tell(ports, incident, system, step, `${admission.remediation.id}:${step}`);
+  return admission.kind === 'started'
+    ? { kind: 'repair', incidentId: incident.id, remediationId: admission.remediation.id, reason: admission.reason }
+    : { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
+}
+
+async function isUnderRepair({ store, scope }: IntakePorts, slotId: string): Promise<boolean> {
+  return (await readRecord(store, slotType, keys.slot(scope, slotId)))?.body.remediationId !== undefined;
+}
+
+function admissionText(admission: Exclude<Admission, { kind: 'incident-only' }>): string {
+  return admission.kind === 'started'
+    ? `Remediation ${admission.remediation.id} begins: ${admission.reason}`
+    : `Vetoed by the guardrail "${admission.guardrail}": ${admission.reason}`;
+}
+
+/** No repair will come, so nothing holds the page: `critical` and `high` need a person now. */
+async function withoutRepair(ports: IntakePorts, { signal, place }: Heard, incident: Incident, step: MessageStep, reason: string): Promise<IntakeResult> {
+  const isLoud = incident.severity === 'critical' || incident.severity === 'high';
+  const told: MessageStep = step === 'detected' && isLoud ? 'needs-person' : step;
+  await addTimelineEvent(ports, incident.id, {
+    at: signal.at,
+    eventId: `${incident.id}:no-repair:${signal.rule}`,
+    kind: 'decision',
+    text: `No repair: ${reason}`,
+  });
+  await tell(ports, incident, place.system, told, `${incident.id}:${told}:${incident.severity}`);
+  return { kind: 'incident', incidentId: incident.id, reason };
+}
+
+async function tell(ports: IntakePorts, incident: Incident, system: System | undefined, step: MessageStep, id: string): Promise<void> {
+  const name = incident.system;
+  const [deployment, past] = await Promise.all([
+    name === undefined ? undefined : lastDeployment(ports.store, ports.scope, name),
+    name === undefined ? [] : pastRecoverySeconds(ports.store, ports.scope, name),
+  ]);
+  const message = composeMessage(step, { incident, now: ports.clock.now(), eta: etaSeconds(past), ...present({ system, lastDeployment: deployment }) });
+  await notify(ports, { id, step, severity: incident.severity, incidentId: incident.id, message });
+}
