@@ -1,0 +1,471 @@
+import { PermanentError } from '../core/environment/errors.ts';
+import type { Clock } from '../core/environment/ports.ts';
+import { addSeconds, type Timestamp } from '../core/environment/time.ts';
+import { tagKeys } from '../core/inventory/records.ts';
+import type { Capture, CapturedTarget } from '../core/remediation/capture.ts';
+import type {
+  AlarmFacts,
+  AlarmReader,
+  AlarmCloner,
+  CaptureReader,
+  EvidenceCollector,
+  ImageFacts,
+  ImageReader,
+  InstanceFacts,
+  InstancePower,
+  InstanceReader,
+  InstanceState,
+  InstanceStatus,
+  InstanceTerminator,
+  LaunchRequest,
+  QuarantineKeeper,
+  ReplacementLauncher,
+  StatusCheck,
+  TargetHealth,
+  TargetReader,
+  TargetRegistrar,
+  TargetState,
+} from '../core/remediation/ports.ts';
+
+/** One instance of the simulated region; times make its state, so that only the clock moves it. */
+interface SimulatedInstance {
+  readonly instanceId: string;
+  facts: Omit<InstanceFacts, 'state' | 'stateReason'>;
+  state: InstanceState;
+  stateReason?: string;
+  /** When `pending` becomes `running` or `stopping` becomes `stopped`. */
+  settlesAt: Timestamp;
+  statusOkAt: Timestamp;
+  systemCheck: StatusCheck;
+  instanceCheck: StatusCheck;
+  impairedSince?: Timestamp;
+  consoleOutput: string;
+  launchToken?: string;
+  terminationProtection: boolean;
+}
+
+interface SimulatedTarget {
+  readonly instanceId: string;
+  readonly target: CapturedTarget;
+  readonly healthyAt: Timestamp;
+  /** Set when it is deregistered: until then it drains. */
+  drainsUntil?: Timestamp;
+}
+
+interface SimulatedAlarm extends Omit<AlarmFacts, 'alarmOf'> {
+  readonly alarmOf?: string;
+  areActionsEnabled: boolean;
+}
+
+/** How long things take, in seconds of the virtual clock. */
+export interface SimulatedTimes {
+  readonly bootSeconds: number;
+  readonly statusCheckSeconds: number;
+  readonly targetInitialSeconds: number;
+  readonly drainSeconds: number;
+  readonly stopSeconds: number;
+}
+
+const defaultTimes: SimulatedTimes = { bootSeconds: 20, statusCheckSeconds: 40, targetInitialSeconds: 10, drainSeconds: 30, stopSeconds: 15 };
+
+/** What a world starts an instance with. */
+export interface InstanceSeed {
+  readonly instanceId: string;
+  readonly imageId: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly launchedAt: Timestamp;
+  readonly availabilityZone?: string;
+  readonly targets?: readonly CapturedTarget[];
+  readonly instanceProfileArn?: string;
+  readonly securityGroupNames?: readonly string[];
+  readonly dataVolumeIds?: readonly string[];
+  readonly lifecycle?: InstanceFacts['lifecycle'];
+}
+
+/**
+ * An EC2, Elastic Load Balancing, CloudWatch and Parameter Store region in memory: the in-memory fake of every port of
+ * `core/remediation/ports.ts`. Deterministic; only the clock and its methods change it.
+ */
+export class SimulatedRegion {
+  readonly #clock: Clock;
+  readonly #times: SimulatedTimes;
+  readonly #instances = new Map<string, SimulatedInstance>();
+  /** Target group → instance and port → target: one instance may serve on several ports. */
+  readonly #targets = new Map<string, Map<string, SimulatedTarget>>();
+  readonly #unhealthyTargets = new Set<string>();
+  readonly #alarms = new Map<string, SimulatedAlarm>();
+  readonly #images = new Map<string, ImageFacts>();
+  readonly #approved = new Map<string, string[]>();
+  readonly #badImages = new Map<string, string>();
+  #launchRefusal: string | undefined;
+  #launched = 0;
+
+  constructor(clock: Clock, times: Partial<SimulatedTimes> = {}) {
+    this.#clock = clock;
+    this.#times = { ...defaultTimes, ...times };
+  }
+
+  // --- building and disturbing the world -------------------------------------------------------------------------
+
+  addInstance(seed: InstanceSeed): void {
+    const now = this.#clock.now();
+    this.#instances.set(seed.instanceId, {
+      instanceId: seed.instanceId,
+      facts: {
+        instanceId: seed.instanceId,
+        launchedAt: seed.launchedAt,
+        imageId: seed.imageId,
+        instanceType: 't3.micro',
+        availabilityZone: seed.availabilityZone ?? 'eu-central-1a',
+        subnetId: `subnet-${seed.availabilityZone ?? 'eu-central-1a'}`,
+        vpcId: 'vpc-1',
+        securityGroupIds: ['sg-web'],
+        securityGroupNames: seed.securityGroupNames ?? ['shop-web'],
+        privateIpAddress: `10.0.0.${this.#instances.size + 4}`,
+        ...(seed.instanceProfileArn === undefined ? {} : { instanceProfileArn: seed.instanceProfileArn }),
+        lifecycle: seed.lifecycle ?? 'on-demand',
+        rootDeviceType: 'ebs',
+        dataVolumeIds: seed.dataVolumeIds ?? [],
+        tags: seed.tags,
+      },
+      state: 'running',
+      settlesAt: now,
+      statusOkAt: now,
+      systemCheck: 'ok',
+      instanceCheck: 'ok',
+      consoleOutput: `${seed.instanceId} login:`,
+      terminationProtection: false,
+    });
+    for (const target of seed.targets ?? [])
+      this.#targetsOf(target.targetGroupName).set(placeOf(seed.instanceId, target), { instanceId: seed.instanceId, target, healthyAt: now });
+  }
+
+  addImage(imageId: string, facts: Partial<ImageFacts> = {}): void {
+    this.#images.set(imageId, {
+      imageId,
+      state: 'available',
+      architecture: 'x86_64',
+      rootDeviceName: '/dev/xvda',
+      rootDeviceType: 'ebs',
+      createdAt: this.#clock.now(),
+      ...facts,
+    });
+  }
+
+  approveImage(role: string, imageId: string): void {
+    this.#approved.set(role, [imageId, ...(this.#approved.get(role) ?? []).filter((id) => id !== imageId)]);
+  }
+
+  addAlarm(alarm: Omit<AlarmFacts, 'arn' | 'stateReason' | 'changedAt' | 'treatsMissingDataAsBreaching' | 'hasOwnAction'> & Partial<AlarmFacts>): void {
+    const defaults = {
+      arn: `arn:aws:cloudwatch:eu-central-1:111122223333:alarm:${alarm.name}`,
+      stateReason: 'Threshold Crossed',
+      changedAt: this.#clock.now(),
+      treatsMissingDataAsBreaching: false,
+      hasOwnAction: false,
+    };
+    this.#alarms.set(alarm.name, { ...defaults, ...alarm, areActionsEnabled: true });
+  }
+
+  setAlarmState(name: string, state: AlarmFacts['state']): void {
+    const alarm = this.#alarms.get(name);
+    if (alarm !== undefined) this.#alarms.set(name, { ...alarm, state, changedAt: this.#clock.now() });
+  }
+
+  setTargetUnhealthy(instanceId: string, isUnhealthy: boolean): void {
+    if (isUnhealthy) this.#unhealthyTargets.add(instanceId);
+    else this.#unhealthyTargets.delete(instanceId);
+  }
+
+  setStatus(instanceId: string, check: 'system' | 'instance', value: StatusCheck): void {
+    const instance = this.#need(instanceId);
+    if (check === 'system') instance.systemCheck = value;
+    else instance.instanceCheck = value;
+    if (value === 'impaired') instance.impairedSince = this.#clock.now();
+  }
+
+  /** Instances launched from this image run for a moment and then stop, with this reason (a key that may not be used). */
+  makeImageBad(imageId: string, reason: string): void {
+    this.#badImages.set(imageId, reason);
+  }
+
+  refuseLaunches(reason: string | undefined): void {
+    this.#launchRefusal = reason;
+  }
+
+  setTag(instanceId: string, key: string, value: string): void {
+    const instance = this.#need(instanceId);
+    instance.facts = { ...instance.facts, tags: { ...instance.facts.tags, [key]: value } };
+  }
+
+  /** The world's own view, for assertions. */
+  all(): readonly InstanceFacts[] {
+    return [...this.#instances.values()].map((instance) => this.#factsOf(instance));
+  }
+
+  alarmNames(): readonly { readonly name: string; readonly instanceId?: string; readonly alarmOf?: string; readonly areActionsEnabled: boolean }[] {
+    return [...this.#alarms.values()];
+  }
+
+  // --- time ------------------------------------------------------------------------------------------------------
+
+  #factsOf(instance: SimulatedInstance): InstanceFacts {
+    this.#settle(instance);
+    return { ...instance.facts, state: instance.state, ...(instance.stateReason === undefined ? {} : { stateReason: instance.stateReason }) };
+  }
+
+  #settle(instance: SimulatedInstance): void {
+    const now = this.#clock.now();
+    if (now < instance.settlesAt) return;
+    if (instance.state === 'pending') instance.state = 'running';
+    if (instance.state === 'stopping') instance.state = 'stopped';
+    if (instance.state === 'shutting-down') instance.state = 'terminated';
+    const badReason = this.#badImages.get(instance.facts.imageId);
+    if (badReason !== undefined && instance.launchToken !== undefined && instance.state === 'running' && now >= addSeconds(instance.settlesAt, 2)) {
+      instance.state = 'terminated';
+      instance.stateReason = badReason;
+    }
+  }
+
+  #need(instanceId: string): SimulatedInstance {
+    const instance = this.#instances.get(instanceId);
+    if (instance === undefined) throw new PermanentError(`There is no instance ${instanceId}.`);
+    this.#settle(instance);
+    return instance;
+  }
+
+  #targetsOf(targetGroupName: string): Map<string, SimulatedTarget> {
+    const known = this.#targets.get(targetGroupName) ?? new Map<string, SimulatedTarget>();
+    this.#targets.set(targetGroupName, known);
+    return known;
+  }
+
+  #targetState(instanceId: string, registered: SimulatedTarget | undefined): TargetState {
+    const now = this.#clock.now();
+    if (registered === undefined) return 'unregistered';
+    if (registered.drainsUntil !== undefined) return now < registered.drainsUntil ? 'draining' : 'unregistered';
+    const instance = this.#instances.get(instanceId);
+    if (instance === undefined || this.#factsOf(instance).state !== 'running') return 'unused';
+    if (now < registered.healthyAt) return 'initial';
+    return this.#unhealthyTargets.has(instanceId) ? 'unhealthy' : 'healthy';
+  }
+
+  // --- the ports -------------------------------------------------------------------------------------------------
+
+  readonly instances: InstanceReader = {
+    read: async (instanceId) => {
+      const instance = this.#instances.get(instanceId);
+      return instance === undefined ? undefined : this.#factsOf(instance);
+    },
+    readStatus: async (instanceId) => this.#statusOf(instanceId),
+    findByTag: async (key, value) => this.all().filter((facts) => facts.tags[key] === value && facts.state !== 'terminated'),
+    isGroupMember: async (instanceId) => this.#instances.get(instanceId)?.facts.tags['aws:autoscaling:groupName'] !== undefined,
+  };
+
+  #statusOf(instanceId: string): InstanceStatus | undefined {
+    const instance = this.#instances.get(instanceId);
+    if (instance === undefined || this.#factsOf(instance).state !== 'running') return undefined;
+    const isStarting = this.#clock.now() < instance.statusOkAt;
+    return {
+      instanceId,
+      system: isStarting ? 'initializing' : instance.systemCheck,
+      instance: isStarting ? 'initializing' : instance.instanceCheck,
+      ...(instance.impairedSince === undefined ? {} : { impairedSince: instance.impairedSince }),
+    };
+  }
+
+  readonly captures: CaptureReader = {
+    capture: async (instanceId, targetGroupNames, at) => {
+      const instance = this.#instances.get(instanceId);
+      if (instance === undefined) return undefined;
+      const facts = this.#factsOf(instance);
+      if (facts.state === 'terminated' || facts.state === 'shutting-down') return undefined;
+      const targets = targetGroupNames.flatMap((name) => {
+        const own = [...this.#targetsOf(name).values()].filter((registered) => registered.instanceId === instanceId);
+        return own.filter((registered) => registered.drainsUntil === undefined).map((registered) => registered.target);
+      });
+      return captureOf(facts, targets, at);
+    },
+  };
+
+  readonly targets: TargetReader = {
+    health: async (instanceId, targets) =>
+      targets.map((target) => ({
+        ...target,
+        instanceId,
+        state: this.#targetState(instanceId, this.#targetsOf(target.targetGroupName).get(placeOf(instanceId, target))),
+      })),
+    registered: async (targetGroupNames) =>
+      targetGroupNames.flatMap((name): readonly TargetHealth[] =>
+        [...this.#targetsOf(name).values()]
+          .map((registered) => ({ ...registered.target, instanceId: registered.instanceId, state: this.#targetState(registered.instanceId, registered) }))
+          .filter((target) => target.state !== 'unregistered'),
+      ),
+  };
+
+  readonly registrar: TargetRegistrar = {
+    register: async (instanceId, targets) => {
+      for (const target of targets) {
+        const known = this.#targetsOf(target.targetGroupName).get(placeOf(instanceId, target));
+        if (known !== undefined && known.drainsUntil === undefined) continue;
+        this.#targetsOf(target.targetGroupName).set(placeOf(instanceId, target), {
+          instanceId,
+          target,
+          healthyAt: addSeconds(this.#clock.now(), this.#times.targetInitialSeconds),
+        });
+      }
+    },
+    deregister: async (instanceId, targets) => {
+      for (const target of targets) {
+        const known = this.#targetsOf(target.targetGroupName).get(placeOf(instanceId, target));
+        if (known !== undefined && known.drainsUntil === undefined) known.drainsUntil = addSeconds(this.#clock.now(), this.#times.drainSeconds);
+      }
+    },
+  };
+
+  readonly images: ImageReader = {
+    describe: async (imageId) => this.#images.get(imageId),
+    approvedHistory: async (role) => this.#approved.get(role) ?? [],
+  };
+
+  readonly launcher: ReplacementLauncher = {
+    rehearse: async () =>
+      this.#launchRefusal === undefined ? { kind: 'possible', reason: 'The dry run passed' } : { kind: 'impossible', reason: this.#launchRefusal },
+    launch: async (request) => this.#launch(request),
+  };
+
+  #launch(request: LaunchRequest): { readonly instanceId: string } {
+    const token = `${request.remediationId}-${request.attempt}`;
+    const earlier = [...this.#instances.values()].find((instance) => instance.launchToken === token);
+    if (earlier !== undefined) return { instanceId: earlier.instanceId };
+    if (this.#launchRefusal !== undefined) throw new PermanentError(this.#launchRefusal);
+    this.#launched += 1;
+    const instanceId = `i-new${String(this.#launched).padStart(4, '0')}`;
+    const now = this.#clock.now();
+    const { capture } = request;
+    this.addInstance({
+      instanceId,
+      imageId: request.imageId,
+      tags: request.tags,
+      launchedAt: now,
+      availabilityZone: capture.availabilityZone,
+      ...(capture.instanceProfileArn === undefined ? {} : { instanceProfileArn: capture.instanceProfileArn }),
+    });
+    const instance = this.#need(instanceId);
+    instance.state = 'pending';
+    instance.launchToken = token;
+    instance.settlesAt = addSeconds(now, this.#times.bootSeconds);
+    instance.statusOkAt = addSeconds(now, this.#times.bootSeconds + this.#times.statusCheckSeconds);
+    return { instanceId };
+  }
+
+  readonly power: InstancePower = {
+    stop: async (instanceId) => {
+      const instance = this.#need(instanceId);
+      if (instance.state !== 'running' && instance.state !== 'pending') return;
+      instance.state = 'stopping';
+      instance.settlesAt = addSeconds(this.#clock.now(), this.#times.stopSeconds);
+    },
+    start: async (instanceId) => {
+      const instance = this.#need(instanceId);
+      if (instance.state !== 'stopped') return;
+      instance.state = 'pending';
+      instance.settlesAt = addSeconds(this.#clock.now(), this.#times.bootSeconds);
+      instance.statusOkAt = addSeconds(this.#clock.now(), this.#times.bootSeconds + this.#times.statusCheckSeconds);
+    },
+  };
+
+  readonly evidence: EvidenceCollector = {
+    collect: async (instanceId, at) => {
+      const instance = this.#instances.get(instanceId);
+      return instance === undefined ? { collectedAt: at, absent: ['console output'] } : { collectedAt: at, consoleOutput: instance.consoleOutput, absent: [] };
+    },
+  };
+
+  readonly quarantine: QuarantineKeeper = {
+    isolate: async (instanceId) => {
+      const instance = this.#need(instanceId);
+      instance.facts = { ...instance.facts, securityGroupIds: ['sg-quarantine'], securityGroupNames: ['perennial-quarantine'] };
+      return { securityGroupId: 'sg-quarantine' };
+    },
+    dropProfile: async (instanceId) => {
+      const instance = this.#need(instanceId);
+      const { instanceProfileArn, ...rest } = instance.facts;
+      instance.facts = rest;
+      return instanceProfileArn === undefined ? {} : { instanceProfileArn };
+    },
+    mark: async (instanceId, tags, removeTagKeys) => {
+      const instance = this.#need(instanceId);
+      const removed = Object.entries(instance.facts.tags).filter(([key]) => removeTagKeys.includes(key));
+      const kept = Object.entries(instance.facts.tags).filter(([key]) => !removeTagKeys.includes(key));
+      instance.facts = { ...instance.facts, tags: { ...Object.fromEntries(kept), ...tags } };
+      return { removedTags: Object.fromEntries(removed) };
+    },
+  };
+
+  readonly terminator: InstanceTerminator = {
+    quarantined: async () => this.all().filter((facts) => facts.tags[tagKeys.quarantine] !== undefined && facts.state !== 'terminated'),
+    terminate: async (instanceId) => {
+      const instance = this.#need(instanceId);
+      if (instance.terminationProtection) throw new PermanentError(`${instanceId} is protected against termination.`);
+      instance.state = 'shutting-down';
+      instance.settlesAt = addSeconds(this.#clock.now(), 5);
+    },
+  };
+
+  readonly alarms: AlarmReader = {
+    read: async (names) => names.flatMap((name) => this.#alarms.get(name) ?? []),
+    ofInstance: async (instanceId, nameGlobs) =>
+      [...this.#alarms.values()].filter((alarm) => alarm.instanceId === instanceId && nameGlobs.some((glob) => matchesGlob(glob, alarm))),
+  };
+
+  readonly alarmCloner: AlarmCloner = {
+    clone: async (alarmName, originalName, _oldInstanceId, newInstanceId) => {
+      const source = this.#alarms.get(alarmName);
+      if (source === undefined) throw new PermanentError(`There is no alarm ${alarmName}.`);
+      const name = `${originalName}--${newInstanceId}`;
+      if (!this.#alarms.has(name))
+        this.#alarms.set(name, { ...source, name, instanceId: newInstanceId, alarmOf: originalName, state: 'OK', areActionsEnabled: true });
+      return { alarmName: name };
+    },
+    retire: async (alarmName) => {
+      const alarm = this.#alarms.get(alarmName);
+      if (alarm !== undefined) alarm.areActionsEnabled = false;
+    },
+  };
+}
+
+const placeOf = (instanceId: string, target: { readonly port: number }): string => `${instanceId}:${target.port}`;
+
+function matchesGlob(glob: string, alarm: { readonly name: string; readonly alarmOf?: string }): boolean {
+  return [alarm.name, alarm.alarmOf ?? alarm.name].some((name) => (glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : name === glob));
+}
+
+function captureOf(facts: InstanceFacts, targets: readonly CapturedTarget[], at: Timestamp): Capture {
+  return {
+    formatVersion: 1,
+    instanceId: facts.instanceId,
+    capturedAt: at,
+    imageId: facts.imageId,
+    instanceType: facts.instanceType,
+    architecture: 'x86_64',
+    availabilityZone: facts.availabilityZone,
+    subnetId: facts.subnetId,
+    vpcId: facts.vpcId,
+    securityGroupIds: [...facts.securityGroupIds],
+    ...(facts.privateIpAddress === undefined ? {} : { privateIpAddress: facts.privateIpAddress }),
+    ...(facts.instanceProfileArn === undefined ? {} : { instanceProfileArn: facts.instanceProfileArn }),
+    ebsOptimized: false,
+    detailedMonitoring: false,
+    sourceDestCheck: true,
+    terminationProtection: false,
+    stopProtection: false,
+    shutdownBehavior: 'stop',
+    metadataOptions: { httpTokens: 'required', httpPutResponseHopLimit: 1, httpEndpoint: 'enabled', instanceMetadataTags: 'disabled' },
+    rootDeviceName: '/dev/xvda',
+    volumes: [],
+    tags: Object.fromEntries(Object.entries(facts.tags).filter(([key]) => !key.startsWith('perennial:') && !key.startsWith('aws:'))),
+    targets: [...targets],
+    cannotKeep: ['its private address'],
+  };
+}
