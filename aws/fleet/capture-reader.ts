@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { DescribeImagesCommand, DescribeInstanceAttributeCommand, DescribeInstanceCreditSpecificationsCommand, DescribeInstancesCommand, DescribeVolumesCommand, type EC2Client, type Instance, type InstanceAttributeName } from '@aws-sdk/client-ec2';
+import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { present } from '../../core/environment/present.ts';
+import type { Capture, CapturedTarget } from '../../core/remediation/capture.ts';
+import type { CaptureReader, InstanceFacts } from '../../core/remediation/ports.ts';
+import { callAws } from '../platform/aws-errors.ts';
+import { factsOf } from './instance-facts.ts';
+import { absentOr } from './instance-reader.ts';
+import { findTargetGroups, readRegistered } from './targets.ts';
+
+/** Reads every attribute of an instance that its replacement gets back. Nothing of the user data leaves but its hash and size. */
+export function createCaptureReader(ec2: EC2Client, elb: ElasticLoadBalancingV2Client): CaptureReader {
+  return {
+    capture: async (instanceId, targetGroupNames, at) => {
+      const answer = await absentOr(`describe ${instanceId}`, ['InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed'], () => ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })));
+      const instance = answer?.Reservations?.[0]?.Instances?.[0];
+      if (instance === undefined) return undefined;
+      const facts = factsOf(instance);
+      if (facts.state === 'terminated' || facts.state === 'shutting-down') return undefined;
+      const [attributes, volumes, targets] = [await readAttributes(ec2, facts), await readVolumes(ec2, instance), await readTargets(elb, instanceId, targetGroupNames)];
+      return buildCapture(instance, facts, { attributes, volumes, targets, at });
+    },
+  };
+}
+
+interface Parts {
+  readonly attributes: Attributes;
+  readonly volumes: Capture['volumes'];
+  readonly targets: readonly CapturedTarget[];
+  readonly at: string;
+}
+
+function buildCapture(instance: Instance, facts: InstanceFacts, { attributes, volumes, targets, at }: Parts): Capture {
+  const metadata = instance.MetadataOptions;
+  return {
+    formatVersion: 1,
+    instanceId: facts.instanceId,
+    capturedAt: at,
+    imageId: facts.imageId,
+    instanceType: facts.instanceType,
+    architecture: attributes.architecture,
+    availabilityZone: facts.availabilityZone,
+    subnetId: facts.subnetId,
+    vpcId: facts.vpcId,
+    securityGroupIds: [...facts.securityGroupIds],
+    ebsOptimized: instance.EbsOptimized ?? false,
+    detailedMonitoring: instance.Monitoring?.State === 'enabled' || instance.Monitoring?.State === 'pending',
+    sourceDestCheck: instance.SourceDestCheck ?? true,
+    terminationProtection: attributes.terminationProtection,
+    stopProtection: attributes.stopProtection,
+    shutdownBehavior: attributes.shutdownBehavior,
+    metadataOptions: {
+      httpTokens: metadata?.HttpTokens ?? 'optional',
+      httpPutResponseHopLimit: metadata?.HttpPutResponseHopLimit ?? 1,
+      httpEndpoint: metadata?.HttpEndpoint ?? 'enabled',
+      instanceMetadataTags: metadata?.InstanceMetadataTags ?? 'disabled',
+    },
+    rootDeviceName: instance.RootDeviceName ?? '/dev/xvda',
+    volumes,
+    tags: Object.fromEntries(Object.entries(facts.tags).filter(([key]) => !key.startsWith('aws:') && !key.startsWith('perennial:'))),
+    targets: [...targets],
+    cannotKeep: cannotKeep(instance, facts),
+    ...present({
+      privateIpAddress: facts.privateIpAddress,
+      instanceProfileArn: facts.instanceProfileArn,
+      keyName: instance.KeyName,
+      creditSpecification: attributes.creditSpecification,
+      userData: attributes.userData,
+    }),
+  };
+}
+
+/** What AWS lets nobody take over, or this version does not move; said before and after. */
+function cannotKeep(instance: Instance, facts: InstanceFacts): string[] {
+  const interfaces = instance.NetworkInterfaces ?? [];
+  return [
+    'the instance id',
+    // A primary interface cannot be detached: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html
+    ...(facts.privateIpAddress === undefined ? [] : [`the private address ${facts.privateIpAddress}`]),
+    ...(instance.PublicIpAddress === undefined ? [] : [`the public address ${instance.PublicIpAddress}`]),
+    ...facts.dataVolumeIds.map((volumeId) => `the data volume ${volumeId} (it stays with the old instance)`),
+    ...(interfaces.length > 1 ? [`${interfaces.length - 1} secondary network interface(s)`] : []),
+  ];
+}
+
+interface Attributes {
+  readonly architecture: string;
+  readonly terminationProtection: boolean;
+  readonly stopProtection: boolean;
+  readonly shutdownBehavior: string;
+  readonly creditSpecification?: string;
+  readonly userData?: { readonly sha256: string; readonly sizeBytes: number };
+}
+
+async function readAttribute(ec2: EC2Client, instanceId: string, attribute: InstanceAttributeName) {
+  return callAws(`read the ${attribute} of ${instanceId}`, () => ec2.send(new DescribeInstanceAttributeCommand({ InstanceId: instanceId, Attribute: attribute })));
+}
+
+async function readAttributes(ec2: EC2Client, facts: InstanceFacts): Promise<Attributes> {
+  const { instanceId } = facts;
+  const [userData, termination, stop, shutdown] = await Promise.all([
+    readUserData(ec2, instanceId),
+    readAttribute(ec2, instanceId, 'disableApiTermination'),
+    readAttribute(ec2, instanceId, 'disableApiStop'),
+    readAttribute(ec2, instanceId, 'instanceInitiatedShutdownBehavior'),
+  ]);
+  const [architecture, creditSpecification] = [await readArchitecture(ec2, facts), await readCredits(ec2, facts)];
+  return {
+    architecture,
+    terminationProtection: termination.DisableApiTermination?.Value ?? false,
+    stopProtection: stop.DisableApiStop?.Value ?? false,
+    shutdownBehavior: shutdown.InstanceInitiatedShutdownBehavior?.Value ?? 'stop',
+    ...present({ creditSpecification, userData: userData === undefined ? undefined : { sha256: hashOf(userData), sizeBytes: userData.length } }),
+  };
+}
+
+export function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The user data itself: only ever in memory. `undefined` when there is none. */
+export async function readUserData(ec2: EC2Client, instanceId: string): Promise<Buffer | undefined> {
+  const answer = await readAttribute(ec2, instanceId, 'userData');
+  const text = answer.UserData?.Value;
+  return text === undefined || text === '' ? undefined : Buffer.from(text, 'base64');
+}
+
+async function readArchitecture(ec2: EC2Client, facts: InstanceFacts): Promise<string> {
+  const answer = await absentOr(`describe the image ${facts.imageId}`, ['InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable'], () => ec2.send(new DescribeImagesCommand({ ImageIds: [facts.imageId], IncludeDisabled: true })));
+  return answer?.Images?.[0]?.Architecture ?? 'unknown';
+}
+
+/** Only burstable types have credits: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances.html */
+async function readCredits(ec2: EC2Client, facts: InstanceFacts): Promise<string | undefined> {
+  if (!/^t\d/.test(facts.instanceType)) return undefined;
+  const answer = await callAws(`read the credits of ${facts.instanceId}`, () => ec2.send(new DescribeInstanceCreditSpecificationsCommand({ InstanceIds: [facts.instanceId] })));
+  return answer.InstanceCreditSpecifications?.[0]?.CpuCredits;
+}
+
+async function readVolumes(ec2: EC2Client, instance: Instance): Promise<Capture['volumes']> {
+  const mappings = (instance.BlockDeviceMappings ?? []).flatMap((mapping) => (mapping.Ebs?.VolumeId === undefined ? [] : [{ ...mapping, volumeId: mapping.Ebs.VolumeId }]));
+  if (mappings.length === 0) return [];
+  const answer = await callAws(`describe the volumes of ${instance.InstanceId}`, () => ec2.send(new DescribeVolumesCommand({ VolumeIds: mappings.map(({ volumeId }) => volumeId) })));
+  return mappings.map(({ DeviceName = '', Ebs, volumeId }) => {
+    const volume = answer.Volumes?.find((candidate) => candidate.VolumeId === volumeId);
+    return {
+      volumeId,
+      deviceName: DeviceName,
+      isRoot: DeviceName === instance.RootDeviceName,
+      deleteOnTermination: Ebs?.DeleteOnTermination ?? false,
+      sizeGiB: volume?.Size ?? 0,
+      volumeType: volume?.VolumeType ?? 'gp3',
+      encrypted: volume?.Encrypted ?? false,
+      ...present({ kmsKeyId: volume?.KmsKeyId }),
+    };
+  });
+}
+
+async function readTargets(elb: ElasticLoadBalancingV2Client, instanceId: string, names: readonly string[]): Promise<readonly CapturedTarget[]> {
+  const groups = await findTargetGroups(elb, names);
+  const registered = (await Promise.all(groups.map((group) => readRegistered(elb, group)))).flat();
+  const own = registered.filter((target) => target.instanceId === instanceId && target.state !== 'draining' && target.state !== 'unregistered');
+  return own.map(({ targetGroupArn, targetGroupName, port }) => ({ targetGroupArn, targetGroupName, port }));
+}

@@ -1,0 +1,43 @@
+import { DescribeImagesCommand, type EC2Client } from '@aws-sdk/client-ec2';
+import { paginateGetParameterHistory, type SSMClient } from '@aws-sdk/client-ssm';
+import type { ImageFacts, ImageReader } from '../../core/remediation/ports.ts';
+import { absentOr } from './instance-reader.ts';
+
+const absentImageCodes: readonly string[] = ['InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable', 'InvalidAMIID.Malformed'];
+
+/** A parameter keeps at most 100 versions: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html */
+const PAGE = 50;
+
+export function createImageReader(ec2: EC2Client, ssm: SSMClient): ImageReader {
+  return {
+    describe: (imageId) => describeImage(ec2, imageId),
+    approvedHistory: (role) => readHistory(ssm, `/perennial/images/${role}/approved`),
+  };
+}
+
+async function describeImage(ec2: EC2Client, imageId: string): Promise<ImageFacts | undefined> {
+  const answer = await absentOr(`describe the image ${imageId}`, absentImageCodes, () => ec2.send(new DescribeImagesCommand({ ImageIds: [imageId], IncludeDisabled: true })));
+  const image = answer?.Images?.[0];
+  if (image === undefined) return undefined;
+  return {
+    imageId,
+    state: image.State ?? 'unknown',
+    architecture: image.Architecture ?? 'unknown',
+    rootDeviceName: image.RootDeviceName ?? '/dev/xvda',
+    rootDeviceType: image.RootDeviceType === 'instance-store' ? 'instance-store' : 'ebs',
+    createdAt: image.CreationDate ?? 'unknown',
+  };
+}
+
+/** Newest first, each id once. */
+async function readHistory(ssm: SSMClient, name: string): Promise<readonly string[]> {
+  const versions = await absentOr(`read the history of ${name}`, ['ParameterNotFound'], async () => {
+    const found: { readonly version: number; readonly value: string }[] = [];
+    for await (const page of paginateGetParameterHistory({ client: ssm }, { Name: name, MaxResults: PAGE })) {
+      found.push(...(page.Parameters ?? []).flatMap(({ Version, Value }) => (Version === undefined || Value === undefined ? [] : [{ version: Version, value: Value }])));
+    }
+    return found;
+  });
+  const newestFirst = (versions ?? []).toSorted((left, right) => right.version - left.version);
+  return [...new Set(newestFirst.map(({ value }) => value))];
+}

@@ -1,0 +1,151 @@
+import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import { CreateEventBusCommand, EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
+import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateScheduleGroupCommand, ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
+import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { describe, expect, inject, it } from 'vitest';
+import * as z from 'zod';
+import { S3CatalogAsset } from '../../../aws/platform/catalog-asset.ts';
+import { boundedClientOptions } from '../../../aws/platform/client-options.ts';
+import { EventBridgeDeployEventBus } from '../../../aws/platform/event-bus.ts';
+import { CloudWatchMetricReader } from '../../../aws/platform/metric-reader.ts';
+import { SnsNotificationPublisher } from '../../../aws/platform/notification-publisher.ts';
+import { SchedulerPageTimer } from '../../../aws/platform/page-timer.ts';
+import { SqsSignalQueue } from '../../../aws/platform/signal-queue.ts';
+import { systemClock, systemHasher } from '../../../aws/runtime/system.ts';
+import { PermanentError } from '../../../core/environment/errors.ts';
+import { addSeconds, startOfMinute } from '../../../core/environment/time.ts';
+
+const { controlEndpoint, region } = inject('localAws');
+const options = { ...boundedClientOptions, endpoint: controlEndpoint, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
+const sqs = new SQSClient(options);
+
+async function createQueue(name: string): Promise<{ url: string; arn: string }> {
+  const arn = `arn:aws:sqs:${region}:111122223333:${name}`;
+  // Topics and buses are refused without it, on AWS as here.
+  const statement = { Effect: 'Allow', Principal: { Service: ['sns.amazonaws.com', 'events.amazonaws.com'] }, Action: 'sqs:SendMessage', Resource: arn };
+  const Attributes = { Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }) };
+  const { QueueUrl: url } = await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes }));
+  return { url: z.string().parse(url), arn };
+}
+
+/** Receives until `count` messages are there, at most five long polls. */
+async function receive(url: string, count: number): Promise<readonly string[]> {
+  const bodies: string[] = [];
+  for (let poll = 0; poll < 5 && bodies.length < count; poll += 1) {
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }));
+    bodies.push(...Messages.map(({ Body }) => Body ?? ''));
+  }
+  return bodies;
+}
+
+describe('adapters on the local AWS', () => {
+  it('SqsSignalQueue delivers more than one batch', async () => {
+    const { url } = await createQueue('adapters-signals');
+    const bodies = Array.from({ length: 13 }, (_, index) => `{"n":${index}}`);
+    expect(await new SqsSignalQueue(sqs, url).send(bodies.map((body) => ({ body })))).toEqual([]);
+    expect((await receive(url, 13)).toSorted()).toEqual(bodies.toSorted());
+  });
+
+  it('SnsNotificationPublisher reaches only the subscriptions whose channels match, each with its text', async () => {
+    const sns = new SNSClient(options);
+    const { TopicArn: topicArn } = await sns.send(new CreateTopicCommand({ Name: 'adapters-high' }));
+    const arn = z.string().parse(topicArn);
+    const mailbox = await createQueue('adapters-mailbox');
+    const phone = await createQueue('adapters-phone');
+    for (const [queue, channel] of [
+      [mailbox, 'email'],
+      [phone, 'sms'],
+    ] as const) {
+      const Attributes = { FilterPolicy: JSON.stringify({ channels: [channel] }), RawMessageDelivery: 'true' };
+      await sns.send(new SubscribeCommand({ TopicArn: arn, Protocol: 'sqs', Endpoint: queue.arn, Attributes }));
+    }
+    const publisher = new SnsNotificationPublisher({ client: sns, topicArns: { critical: arn, high: arn, warning: arn, info: arn } });
+    const { messageId } = await publisher.publish({
+      notificationId: 'ntf-1',
+      severity: 'high',
+      channels: ['https', 'email'],
+      system: 'shop-web',
+      subject: 'shop-web: replacing',
+      text: 'What happened, in full',
+      sms: 'short',
+      data: {},
+      isRepeat: false,
+    });
+    expect(messageId).not.toBe('');
+    expect(await receive(mailbox.url, 1)).toEqual(['What happened, in full']);
+    expect(await receive(phone.url, 1)).toEqual([]);
+  });
+
+  it('SchedulerPageTimer arms once and disarms', async () => {
+    const client = new SchedulerClient(options);
+    await client.send(new CreateScheduleGroupCommand({ Name: 'adapters' }));
+    const timer = new SchedulerPageTimer({
+      client,
+      clock: systemClock,
+      hasher: systemHasher,
+      groupName: 'adapters',
+      pageFunctionArn: `arn:aws:lambda:${region}:111122223333:function:page`,
+      roleArn: 'arn:aws:iam::111122223333:role/scheduler',
+      deadLetterArn: `arn:aws:sqs:${region}:111122223333:dead`,
+    });
+    const schedules = async () => (await client.send(new ListSchedulesCommand({ GroupName: 'adapters' }))).Schedules ?? [];
+    const at = addSeconds(systemClock.now(), 3600);
+    await timer.arm('rem-1', at);
+    await timer.arm('rem-1', addSeconds(at, 60));
+    expect(await schedules()).toHaveLength(1);
+    await timer.disarm('rem-1');
+    await timer.disarm('rem-1');
+    expect(await schedules()).toEqual([]);
+  });
+
+  it('EventBridgeDeployEventBus puts events that a rule on our bus can match', async () => {
+    const client = new EventBridgeClient(options);
+    await client.send(new CreateEventBusCommand({ Name: 'adapters' }));
+    const queue = await createQueue('adapters-events');
+    await client.send(new PutRuleCommand({ Name: 'deploys', EventBusName: 'adapters', EventPattern: '{"source":["perennial"]}' }));
+    await client.send(new PutTargetsCommand({ Rule: 'deploys', EventBusName: 'adapters', Targets: [{ Id: 'queue', Arn: queue.arn }] }));
+    const detail = {
+      system: 'shop-web',
+      version: '2',
+      commit: 'a1',
+      previousVersion: '1',
+      deployer: 'dev',
+      databaseChange: false,
+      rollbackTested: true,
+      at: systemClock.now(),
+    };
+    const { eventId } = await new EventBridgeDeployEventBus(client, 'adapters').announce('Deployment Started', detail);
+    const [body = '{}'] = await receive(queue.url, 1);
+    expect(JSON.parse(body)).toMatchObject({ id: eventId, source: 'perennial', 'detail-type': 'Deployment Started', detail });
+  });
+
+  it('CloudWatchMetricReader reads what was put, and nothing for what was not', async () => {
+    const client = new CloudWatchClient(options);
+    const at = addSeconds(startOfMinute(systemClock.now()), -120);
+    const dimensions = { Service: 'adapters' };
+    const datum = { MetricName: 'Good', Dimensions: [{ Name: 'Service', Value: 'adapters' }], Timestamp: new Date(addSeconds(at, 10)), Value: 3 };
+    await client.send(new PutMetricDataCommand({ Namespace: 'Adapters', MetricData: [datum, { ...datum, Value: 4 }] }));
+    const query = { namespace: 'Adapters', dimensions, statistic: 'Sum' as const };
+    const queries = [
+      { ...query, id: 'good', metric: 'Good' },
+      { ...query, id: 'other', metric: 'Other' },
+    ];
+    const points = await new CloudWatchMetricReader(client).read(queries, at, addSeconds(at, 60), 60);
+    expect(points.get('good')).toEqual([{ at, value: 7 }]);
+    expect(points.get('other')).toEqual([]);
+  });
+
+  it('S3CatalogAsset reads the catalog and refuses a missing or a huge one', async () => {
+    const client = new S3Client({ ...options, forcePathStyle: true });
+    await client.send(new CreateBucketCommand({ Bucket: 'adapters', CreateBucketConfiguration: { LocationConstraint: 'eu-central-1' } }));
+    const put = (key: string, text: string) => client.send(new PutObjectCommand({ Bucket: 'adapters', Key: key, Body: text }));
+    await put('small.json', '{"name":"ä€"}');
+    await put('huge.json', 'x'.repeat(5 * 1024 * 1024 + 1));
+    const asset = new S3CatalogAsset(client);
+    expect(await asset.read('adapters', 'small.json')).toBe('{"name":"ä€"}');
+    await expect(asset.read('adapters', 'missing.json')).rejects.toBeInstanceOf(PermanentError);
+    await expect(asset.read('adapters', 'huge.json')).rejects.toThrow('larger than');
+  });
+});
