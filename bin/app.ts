@@ -1,0 +1,3 @@
+import { createPerennialApp } from '../lib/perennial-app.ts';
+
+createPerennialApp();
