@@ -1,0 +1,206 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { errorAnswer, knownAnswer } from './answers.ts';
+import type { Answer } from './answers.ts';
+import { CallLog } from './call-log.ts';
+import { keepClientTokens, takeOutClientToken } from './client-token-filter.ts';
+import { FleetState } from './fleet-state.ts';
+import { forward } from './forward.ts';
+import type { ForwardedAnswer } from './forward.ts';
+import { isStatusFilter, rewriteInstanceStatus } from './instance-status.ts';
+import type { StatusFilter } from './instance-status.ts';
+import { decideLaunch, launchFingerprint, launchKey } from './launches.ts';
+import { listParameter, readFleetRequest } from './requests.ts';
+import type { FleetRequest } from './requests.ts';
+import { rewriteTargetHealth } from './target-health.ts';
+import { textOf } from './xml.ts';
+
+export interface FleetOptions {
+  readonly motoUrl: string;
+  /** How long a newly registered target answers `initial`. */
+  readonly initialHealthSeconds: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export interface RawRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+interface Call {
+  readonly raw: RawRequest;
+  readonly request: FleetRequest;
+}
+
+interface Launch {
+  readonly fingerprint: string;
+  readonly answer: Promise<ForwardedAnswer>;
+}
+
+const TARGETS = /^Targets\.member\.\d+\.Id$/;
+const DEFAULT_DRAIN_SECONDS = 300;
+const MAX_LAUNCHES = 10_000;
+
+/** The fleet as AWS would answer for it: moto, corrected where it differs in ways that Perennial's repairs rely on. */
+export class Fleet {
+  readonly state = new FleetState();
+  readonly log = new CallLog();
+  readonly #options: FleetOptions;
+  readonly #launches = new Map<string, Launch>();
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  async answer(raw: RawRequest): Promise<ForwardedAnswer> {
+    const call: Call = { raw, request: readFleetRequest(raw.url, raw.headers, raw.body) };
+    const { service, action } = call.request;
+    const answer = await this.#handlers[`${service} ${action}`]?.(call);
+    const final = answer ?? fromAnswer(knownAnswer(service, action)) ?? (await this.#forward(call));
+    this.log.add(call.request, final.statusCode, new Date(this.#options.now()).toISOString());
+    return final;
+  }
+
+  readonly #handlers: Readonly<Record<string, (call: Call) => Promise<ForwardedAnswer>>> = {
+    'ec2 RunInstances': (call) => this.#runInstances(call),
+    'ec2 DescribeInstances': (call) => this.#describeInstances(call),
+    'ec2 DescribeInstanceStatus': (call) => this.#describeInstanceStatus(call),
+    'elasticloadbalancing RegisterTargets': (call) => this.#registerTargets(call),
+    'elasticloadbalancing DeregisterTargets': (call) => this.#deregisterTargets(call),
+    'elasticloadbalancing DescribeTargetHealth': (call) => this.#describeTargetHealth(call),
+  };
+
+  async #forward({ raw, request }: Call): Promise<ForwardedAnswer> {
+    const answer = await forward(this.#options.motoUrl, raw.method, raw.url, raw.headers, raw.body);
+    const isPage = answer.statusCode >= 500 && answer.body.subarray(0, 100).includes('<!doctype html>');
+    // moto's error page would reach the caller as an unreadable answer, and be tried again in vain.
+    const message = `The local fleet (moto) cannot answer ${request.action}: see its log in .perennial/logs.`;
+    return isPage ? toForwarded(errorAnswer(request.service, 'UnsupportedOperation', message)) : answer;
+  }
+
+  async #runInstances(call: Call): Promise<ForwardedAnswer> {
+    const { region, parameters } = call.request;
+    const known = new Map([...this.#launches].map(([key, launch]) => [key, launch.fingerprint]));
+    const decision = decideLaunch(known, region, parameters);
+    if (decision.kind === 'mismatch') {
+      const message = `The client token '${decision.token}' was used before with other parameters.`;
+      return toForwarded(errorAnswer('ec2', 'IdempotentParameterMismatch', message));
+    }
+    const first = decision.kind === 'repeat' ? this.#launches.get(decision.key) : undefined;
+    return first === undefined ? this.#launch(call) : first.answer;
+  }
+
+  async #launch(call: Call): Promise<ForwardedAnswer> {
+    const key = launchKey(call.request.region, call.request.parameters);
+    const answer = this.#forward(call);
+    if (key !== undefined && this.#launches.size < MAX_LAUNCHES) {
+      // Remembered before the answer is there: two calls at once with one token launch once.
+      this.#launches.set(key, { fingerprint: launchFingerprint(call.request.parameters), answer });
+    }
+    const isLaunched = await answer.then(
+      ({ statusCode }) => statusCode === 200,
+      () => false,
+    );
+    if (!isLaunched && key !== undefined) {
+      this.#launches.delete(key);
+    }
+    return answer;
+  }
+
+  async #describeInstances(call: Call): Promise<ForwardedAnswer> {
+    const taken = takeOutClientToken(call.request.parameters);
+    if (taken === undefined) {
+      return this.#forward(call);
+    }
+    const headers = { ...call.raw.headers };
+    delete headers['content-encoding'];
+    const answer = await this.#forward({ ...call, raw: { ...call.raw, headers, body: Buffer.from(taken.parameters.toString()) } });
+    return mapBody(answer, (xml) => keepClientTokens(xml, taken.clientTokens));
+  }
+
+  async #describeInstanceStatus(call: Call): Promise<ForwardedAnswer> {
+    const filters = statusFilters(call.request.parameters);
+    const answer = await this.#forward(call);
+    return mapBody(answer, (xml) => rewriteInstanceStatus(xml, (instanceId) => this.state.impairment(instanceId), filters));
+  }
+
+  async #registerTargets(call: Call): Promise<ForwardedAnswer> {
+    const answer = await this.#forward(call);
+    const untilMs = this.#options.now() + this.#options.initialHealthSeconds * 1000;
+    return onSuccess(answer, () => {
+      for (const instanceId of listParameter(call.request.parameters, TARGETS)) {
+        this.state.register(targetGroupOf(call), instanceId, untilMs);
+      }
+    });
+  }
+
+  async #deregisterTargets(call: Call): Promise<ForwardedAnswer> {
+    const drainSeconds = await this.#drainSeconds(call);
+    const answer = await this.#forward(call);
+    const untilMs = this.#options.now() + drainSeconds * 1000;
+    return onSuccess(answer, () => {
+      for (const instanceId of listParameter(call.request.parameters, TARGETS)) {
+        this.state.deregister(targetGroupOf(call), instanceId, untilMs);
+      }
+    });
+  }
+
+  async #describeTargetHealth(call: Call): Promise<ForwardedAnswer> {
+    const answer = await this.#forward(call);
+    const group = targetGroupOf(call);
+    const nowMs = this.#options.now();
+    // A call that names targets gets exactly those, and moto lists unknown ones as not registered.
+    const named = listParameter(call.request.parameters, TARGETS);
+    const draining = named.length > 0 ? [] : this.state.draining(group, nowMs);
+    return mapBody(answer, (xml) => rewriteTargetHealth(xml, (id) => this.state.facts(group, id), draining, nowMs));
+  }
+
+  /** The group's own setting: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html */
+  async #drainSeconds({ raw, request }: Call): Promise<number> {
+    const form = new URLSearchParams({
+      Action: 'DescribeTargetGroupAttributes',
+      Version: request.parameters.get('Version') ?? '2015-12-01',
+      TargetGroupArn: request.parameters.get('TargetGroupArn') ?? '',
+    });
+    const headers = { ...raw.headers, 'content-type': 'application/x-www-form-urlencoded' };
+    delete headers['content-encoding'];
+    const answer = await forward(this.#options.motoUrl, 'POST', '/', headers, Buffer.from(form.toString()));
+    const [, member = ''] = answer.body.toString('utf8').split('<Key>deregistration_delay.timeout_seconds</Key>');
+    const seconds = textOf(member, 'Value');
+    return seconds === undefined ? DEFAULT_DRAIN_SECONDS : Number(seconds);
+  }
+}
+
+function targetGroupOf(call: Call): string {
+  return call.request.parameters.get('TargetGroupArn') ?? '';
+}
+
+function statusFilters(parameters: URLSearchParams): readonly StatusFilter[] {
+  return [...parameters]
+    .filter(([key, name]) => /^Filter\.\d+\.Name$/.test(key) && isStatusFilter(name))
+    .map(([key, name]) => {
+      const values = key.replace(/Name$/, 'Value.').replaceAll('.', '\\.');
+      return { name, values: listParameter(parameters, new RegExp(`^${values}\\d+$`)) };
+    });
+}
+
+function onSuccess(answer: ForwardedAnswer, act: () => void): ForwardedAnswer {
+  if (answer.statusCode === 200) {
+    act();
+  }
+  return answer;
+}
+
+function mapBody(answer: ForwardedAnswer, map: (xml: string) => string): ForwardedAnswer {
+  return answer.statusCode === 200 ? { ...answer, body: Buffer.from(map(answer.body.toString('utf8'))) } : answer;
+}
+
+function toForwarded({ statusCode, contentType, body }: Answer): ForwardedAnswer {
+  return { statusCode, headers: { 'content-type': contentType }, body: Buffer.from(body) };
+}
+
+function fromAnswer(answer: Answer | undefined): ForwardedAnswer | undefined {
+  return answer === undefined ? undefined : toForwarded(answer);
+}

@@ -1,0 +1,137 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import * as z from 'zod/mini';
+import { errorAnswer } from './answers.ts';
+import { Fleet } from './fleet.ts';
+import type { RawRequest } from './fleet.ts';
+
+export interface OverlayOptions {
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly motoUrl: string;
+  /** How long a newly registered target answers `initial`; default 2 s. */
+  readonly initialHealthSeconds?: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export interface Overlay {
+  readonly url: string;
+  readonly fleet: Fleet;
+  stop(): Promise<void>;
+}
+
+const MAX_REQUEST_BYTES = 10_000_000;
+const INSTANCE_ID = 'i-[0-9a-f]+';
+
+const targetMark = z.strictObject({ state: z.enum(['healthy', 'unhealthy']) });
+const checkState = z._default(z.enum(['ok', 'impaired']), 'ok');
+const statusMark = z.strictObject({ instance: checkState, system: checkState });
+
+/**
+ * Starts the overlay on 127.0.0.1: a proxy before moto for EC2, ELBv2, Auto Scaling and SSM. Beside it, for the sandbox and tests:
+ * - `POST /_perennial/targets/<instance>` `{"state":"unhealthy"}`: its targets fail their health checks (`healthy` ends it)
+ * - `POST /_perennial/instances/<instance>/status` `{"instance":"impaired","system":"ok"}`: its status checks fail from now on
+ * - `GET /_perennial/calls`: the latest calls, oldest first
+ */
+export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
+  const { motoUrl, initialHealthSeconds = 2, now } = options;
+  const fleet = new Fleet({ motoUrl, initialHealthSeconds, now });
+  const server = createServer((incoming, outgoing) => {
+    void serve(fleet, now, incoming, outgoing);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    fleet,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function serve(fleet: Fleet, now: () => number, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  try {
+    const raw: RawRequest = {
+      method: incoming.method ?? 'GET',
+      url: incoming.url ?? '/',
+      headers: incoming.headers,
+      body: await readBody(incoming),
+    };
+    if (raw.url.startsWith('/_perennial/')) {
+      const { statusCode, body } = control(fleet, now, raw);
+      outgoing.writeHead(statusCode, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      return;
+    }
+    const answer = await fleet.answer(raw);
+    outgoing.writeHead(answer.statusCode, { ...answer.headers, 'content-length': answer.body.length }).end(answer.body);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const answer = errorAnswer('elasticloadbalancing', 'ServiceUnavailable', `The local fleet is not to be reached: ${message}`, 503);
+    outgoing.writeHead(answer.statusCode, { 'content-type': answer.contentType }).end(answer.body);
+  }
+}
+
+async function readBody(incoming: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const parts: AsyncIterable<Buffer> = incoming;
+  for await (const part of parts) {
+    bytes += part.length;
+    if (bytes > MAX_REQUEST_BYTES) {
+      throw new Error(`a request of more than ${MAX_REQUEST_BYTES} bytes`);
+    }
+    chunks.push(part);
+  }
+  return Buffer.concat(chunks);
+}
+
+interface ControlAnswer {
+  readonly statusCode: number;
+  readonly body: unknown;
+}
+
+function control(fleet: Fleet, now: () => number, raw: RawRequest): ControlAnswer {
+  const target = new RegExp(`^/_perennial/targets/(${INSTANCE_ID})$`).exec(raw.url)?.[1];
+  const instance = new RegExp(`^/_perennial/instances/(${INSTANCE_ID})/status$`).exec(raw.url)?.[1];
+  if (raw.method === 'GET' && raw.url === '/_perennial/calls') {
+    return { statusCode: 200, body: fleet.log.calls() };
+  }
+  if (raw.method === 'POST' && target !== undefined) {
+    return mark(targetMark, '{"state":"healthy"} or {"state":"unhealthy"}', raw.body, (wanted) => fleet.state.markTarget(target, wanted.state === 'unhealthy'));
+  }
+  if (raw.method === 'POST' && instance !== undefined) {
+    const since = new Date(now()).toISOString();
+    return mark(statusMark, '{"instance":"impaired","system":"ok"}, each of them ok or impaired', raw.body, (wanted) =>
+      fleet.state.markStatus(instance, {
+        instanceImpairedSince: wanted.instance === 'impaired' ? since : undefined,
+        systemImpairedSince: wanted.system === 'impaired' ? since : undefined,
+      }),
+    );
+  }
+  return { statusCode: 404, body: { message: `The overlay has no ${raw.method} ${raw.url}.` } };
+}
+
+function mark<Wanted>(schema: z.ZodMiniType<Wanted>, expected: string, body: Buffer, act: (wanted: Wanted) => void): ControlAnswer {
+  const wanted = z.safeParse(schema, parseJson(body));
+  if (!wanted.success) {
+    return { statusCode: 400, body: { message: `The body must be ${expected}.` } };
+  }
+  act(wanted.data);
+  return { statusCode: 200, body: {} };
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
