@@ -1,0 +1,59 @@
+import * as z from 'zod/mini';
+import type { RecordType } from '../records/record-type.ts';
+
+/** An instance as the sweep saw it. Written only when something changed. */
+export const instanceRecordSchema = z.object({
+  instanceId: z.string(),
+  /** `managed`: tagged to a system of the catalog; `unknown`: matches none (S0-04); `elsewhere`: managed by EKS, EMR or Batch; `quarantined`; `gone`. */
+  status: z.enum(['managed', 'unknown', 'elsewhere', 'quarantined', 'gone']),
+  system: z.optional(z.string()),
+  role: z.optional(z.string()),
+  slotId: z.optional(z.string()),
+  firstSeenAt: z.string(),
+  changedAt: z.string(),
+  /** Which incident showed us this instance, when one did (S0-04). */
+  foundByIncidentId: z.optional(z.string()),
+  state: z.string(),
+  imageId: z.string(),
+  instanceType: z.string(),
+  availabilityZone: z.string(),
+  subnetId: z.string(),
+  vpcId: z.string(),
+  securityGroupIds: z.array(z.string()),
+  privateIpAddress: z.optional(z.string()),
+  instanceProfileArn: z.optional(z.string()),
+  /** When it was first seen in service on its present image; the "verified" of image choice rests on it. */
+  inServiceSince: z.optional(z.string()),
+  name: z.optional(z.string()),
+});
+export type InstanceRecord = z.infer<typeof instanceRecordSchema>;
+export const instanceType: RecordType<InstanceRecord> = { name: 'instance', schema: instanceRecordSchema };
+
+/** A system: declared by the catalog, observed by the sweep. */
+export const systemRecordSchema = z.object({
+  name: z.string(),
+  status: z.enum(['active', 'retired']),
+  declaredHash: z.string(),
+  observed: z.object({
+    instanceIds: z.array(z.string()),
+    imageIds: z.array(z.string()),
+    zones: z.array(z.string()),
+  }),
+  /** Append-only, newest last, at most 50: who, when, why (S1-21). */
+  changes: z.array(z.object({ at: z.string(), by: z.string(), what: z.string(), why: z.string(), changeClass: z.number() })),
+});
+export type SystemRecord = z.infer<typeof systemRecordSchema>;
+export const systemRecordType: RecordType<SystemRecord> = { name: 'system', schema: systemRecordSchema };
+
+/** Tags Perennial reads and writes; design sections 6 and 7. */
+export const tagKeys = {
+  system: 'perennial:system',
+  role: 'perennial:role',
+  slot: 'perennial:slot',
+  hold: 'perennial:hold',
+  remediation: 'perennial:remediation',
+  /** Incident id on a quarantined instance (S0-16). */
+  quarantine: 'perennial:quarantine',
+  quarantineUntil: 'perennial:quarantine-until',
+  alarmOf: 'perennial:alarm-of',
+} as const;

@@ -1,0 +1,159 @@
+import type { RemediationPolicy, System } from '../catalog/schema.ts';
+import type { Clock, Hasher, Scope } from '../environment/ports.ts';
+import { addSeconds, type Timestamp } from '../environment/time.ts';
+import { pageAfterSeconds } from '../incidents/eta.ts';
+import { keys } from '../records/keys.ts';
+import { createRecord, readRecord } from '../records/record-type.ts';
+import type { RecordStore } from '../records/store.ts';
+import { claim } from './claim.ts';
+import { isTriggerListed } from './guardrails.ts';
+import { pastRecoverySeconds } from './history.ts';
+import type { ExecutionStarter, PageTimer } from './ports.ts';
+import { phasesOf, procedureVersion } from './procedure.ts';
+import { type PhaseName, pauseType, type Remediation, remediationType } from './record.ts';
+
+export interface AdmitPorts {
+  readonly store: RecordStore;
+  readonly scope: Scope;
+  readonly clock: Clock;
+  readonly hasher: Hasher;
+  readonly executions: ExecutionStarter;
+  readonly pageTimer: PageTimer;
+}
+
+export interface AdmitRequest {
+  readonly system: System;
+  readonly policy: RemediationPolicy;
+  readonly incidentId: string;
+  readonly slot: { readonly id: string; readonly groupId: string; readonly instanceId: string };
+  readonly trigger: Remediation['trigger'];
+  readonly groupMembers: number;
+  readonly systemsInCatalog: number;
+}
+
+export type Admission =
+  | { readonly kind: 'started'; readonly remediation: Remediation; readonly reason: string }
+  /** Only triggers that the policy lists may repair: an incident, nothing else. */
+  | { readonly kind: 'incident-only'; readonly reason: string }
+  | { readonly kind: 'vetoed'; readonly guardrail: string; readonly reason: string; readonly remediation: Remediation };
+
+/** Sorts by time and is the same for every delivery of the same signal. */
+export function remediationIdOf(hasher: Hasher, slotId: string, incidentId: string, trigger: { readonly fingerprint: string; readonly at: Timestamp }): string {
+  const time = trigger.at.replaceAll(/[-:]/g, '').slice(0, 15);
+  return `rem-${time}-${hasher.sha256([slotId, incidentId, trigger.fingerprint, trigger.at].join('\n')).slice(0, 10)}`;
+}
+
+/** Execution name: hex of sha256(slot, incident, attempt), 64 characters (design section 4). */
+export function executionNameOf(hasher: Hasher, slotId: string, incidentId: string, attempt: number): string {
+  return hasher.sha256([slotId, incidentId, String(attempt)].join('\n'));
+}
+
+/**
+ * Decides whether a trouble signal starts a repair, and starts it: claim → page armed → execution. In this order a crash leaves
+ * a claim that the next delivery finds and goes on with; the page is armed before anything can go wrong.
+ */
+export async function admit(ports: AdmitPorts, request: AdmitRequest): Promise<Admission> {
+  if (!isTriggerListed(request.policy, request.trigger)) {
+    return {
+      kind: 'incident-only',
+      reason: `The policy ${request.policy.metadata.name} does not list ${request.trigger.originalAlarmName ?? request.trigger.kind} as a trigger`,
+    };
+  }
+  const past = await pastRecoverySeconds(ports.store, ports.scope, request.system.metadata.name);
+  const pageSeconds = pageAfterSeconds({ pastRecoverySeconds: past, rtoSeconds: request.system.spec.recovery.rtoSeconds });
+  const remediationId = remediationIdOf(ports.hasher, request.slot.id, request.incidentId, request.trigger);
+  const build = (attempt: number, now: Timestamp): Remediation => buildRemediation(ports, request, remediationId, attempt, now, pageSeconds);
+  // What an earlier delivery claimed goes on even when a pause came between: its driver takes it to the safe point and frees the slot.
+  const earlier = await readRecord(ports.store, remediationType, keys.remediation(ports.scope, remediationId));
+  const paused = earlier === undefined ? await pausedBy(ports, request.system.metadata.name) : undefined;
+  if (paused !== undefined) return recordVeto(ports, build, 'pause', paused);
+  const outcome = await claim(ports, {
+    policy: request.policy,
+    groupMembers: request.groupMembers,
+    systemsInCatalog: request.systemsInCatalog,
+    slot: { ...request.slot, system: request.system.metadata.name },
+    remediationId,
+    build,
+  });
+  if (outcome.kind === 'refused') return recordVeto(ports, build, outcome.guardrail, outcome.reason);
+  const { remediation } = outcome;
+  // A veto that an earlier delivery recorded stands: the same signal does not get a second answer.
+  if (remediation.state === 'vetoed' && remediation.failure !== undefined) {
+    return { kind: 'vetoed', guardrail: remediation.failure.guardrail ?? 'unknown', reason: remediation.reason, remediation };
+  }
+  if (remediation.state === 'running') await begin(ports, remediation);
+  return { kind: 'started', remediation, reason: outcome.kind === 'claimed' ? outcome.reason : 'Claimed by an earlier delivery of this signal' };
+}
+
+async function begin(ports: AdmitPorts, remediation: Remediation): Promise<void> {
+  await ports.pageTimer.arm(remediation.id, remediation.pageAt);
+  await ports.executions.start({ name: remediation.executionName, remediationId: remediation.id });
+}
+
+async function pausedBy({ store, scope }: AdmitPorts, system: string): Promise<string | undefined> {
+  const pauses = await Promise.all(['global', `system#${system}`].map((target) => readRecord(store, pauseType, keys.pause(scope, target))));
+  const set = pauses.find((pause) => pause?.body.isPaused === true)?.body;
+  return set === undefined ? undefined : `Paused (${set.target}) by ${set.by}: ${set.reason}`;
+}
+
+/** Every veto is a record of its own, so that `perennial remediations` lists it with its reason. */
+async function recordVeto(ports: AdmitPorts, build: (attempt: number, now: Timestamp) => Remediation, guardrail: string, reason: string): Promise<Admission> {
+  const now = ports.clock.now();
+  const draft = build(0, now);
+  const remediation: Remediation = {
+    ...draft,
+    state: 'vetoed',
+    reason,
+    phase: 'finish',
+    remaining: [],
+    failure: { phase: 'guard', reason, guardrail },
+    guardrails: [{ name: guardrail, verdict: 'veto', reason }],
+    timing: { ...draft.timing, endedAt: now },
+  };
+  await createRecord(ports.store, remediationType, keys.remediation(ports.scope, remediation.id), remediation);
+  return { kind: 'vetoed', guardrail, reason, remediation };
+}
+
+/** The record of a remediation that begins now. */
+export function buildRemediation(
+  ports: Pick<AdmitPorts, 'scope' | 'hasher'>,
+  request: Pick<AdmitRequest, 'system' | 'policy' | 'slot' | 'trigger' | 'incidentId'>,
+  id: string,
+  attempt: number,
+  now: Timestamp,
+  pageSeconds: number,
+): Remediation {
+  const { system, policy, slot, trigger, incidentId } = request;
+  const { topology, concurrencySafe, recovery } = system.spec;
+  const [phase = 'finish', ...remaining]: readonly PhaseName[] = phasesOf(topology, concurrencySafe);
+  return {
+    id,
+    accountId: ports.scope.accountId,
+    region: ports.scope.region,
+    slotId: slot.id,
+    groupId: slot.groupId,
+    system: system.metadata.name,
+    incidentId,
+    attempt,
+    executionName: executionNameOf(ports.hasher, slot.id, incidentId, attempt),
+    procedureVersion,
+    topology,
+    mode: policy.spec.mode,
+    isDrill: false,
+    trigger,
+    oldInstanceId: slot.instanceId,
+    state: 'running',
+    reason: trigger.summary,
+    phase,
+    phaseStartedAt: now,
+    remaining: [...remaining],
+    memory: {},
+    phases: [],
+    guardrails: [],
+    calls: {},
+    timing: { detectedAt: trigger.at, decidedAt: now },
+    rtoSeconds: recovery.rtoSeconds,
+    pageAt: addSeconds(now, pageSeconds),
+    differences: [],
+  };
+}

@@ -1,0 +1,197 @@
+import type { RemediationPolicy, System } from '../catalog/schema.ts';
+import { PermanentError, RetryableError } from '../environment/errors.ts';
+import { secondsBetween, type Timestamp } from '../environment/time.ts';
+import { keys } from '../records/keys.ts';
+import { readRecord } from '../records/record-type.ts';
+import type { DriverAnswer } from './driver-answer.ts';
+import { finish } from './finish.ts';
+import type { RemediationJournal } from './journal.ts';
+import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseResult } from './phase.ts';
+import { capture } from './phases/capture.ts';
+import { confirm } from './phases/confirm.ts';
+import { guard } from './phases/guard.ts';
+import { launch, preflight } from './phases/launch.ts';
+import { fence, quarantine, quarantineNew, startOld } from './phases/quarantine.ts';
+import { awaitOldRunning, awaitRunning } from './phases/running.ts';
+import { awaitHealthy, deregister, deregisterNew, drain, register, registerOld, restoreOld, verify } from './phases/targets.ts';
+import { transferAlarms } from './phases/transfer-alarms.ts';
+import { deadlineSeconds } from './policy.ts';
+import { isCompensation, rowOf } from './procedure.ts';
+import { type PhaseName, pauseType, type Remediation } from './record.ts';
+import { RemediationSession } from './session.ts';
+
+/** Everything a step needs; `act` is present only in the function that may change AWS. */
+export interface DriverPorts {
+  readonly observe: ObservePorts;
+  readonly act?: ActPorts;
+  readonly journal: RemediationJournal;
+  /** The catalog in force; `undefined` for a system that is not in it any more. */
+  readonly declared: (system: string) => Promise<{ readonly system: System; readonly policy: RemediationPolicy } | undefined>;
+}
+
+/** What the state machine says when a step kept failing. */
+export interface GiveUp {
+  readonly error: string;
+  readonly cause: string;
+}
+
+const observePhases = {
+  confirm,
+  guard,
+  capture,
+  'await-running': awaitRunning,
+  'await-healthy': awaitHealthy,
+  drain,
+  verify,
+  'await-old-running': awaitOldRunning,
+} as const satisfies Partial<Record<PhaseName, ObservePhase>>;
+
+const actPhases = {
+  preflight,
+  fence,
+  launch,
+  register,
+  deregister,
+  'transfer-alarms': transferAlarms,
+  quarantine,
+  'deregister-new': deregisterNew,
+  'quarantine-new': quarantineNew,
+  'start-old': startOld,
+  'register-old': registerOld,
+  'restore-old': restoreOld,
+} as const satisfies Partial<Record<PhaseName, ActPhase>>;
+
+type ObservePhaseName = keyof typeof observePhases;
+type ActPhaseName = keyof typeof actPhases;
+
+const isObservePhase = (name: PhaseName): name is ObservePhaseName => Object.hasOwn(observePhases, name);
+const isActPhase = (name: PhaseName): name is ActPhaseName => Object.hasOwn(actPhases, name);
+
+const RETRY_SECONDS = 5;
+const MAX_WAIT_SECONDS = 300;
+
+/**
+ * One step of the driver loop: runs the present phase of a remediation once and records what came of it.
+ * Called again with the same arguments after a crash anywhere, it goes on where the record says.
+ *
+ * @param role what the calling function may do; a phase of the other role is handed over
+ * @throws PermanentError when there is no such remediation or its system left the catalog
+ */
+export async function advance(ports: DriverPorts, remediationId: string, role: 'observe' | 'act', giveUp?: GiveUp): Promise<DriverAnswer> {
+  const { store, clock, scope } = ports.observe;
+  const session = await RemediationSession.open(store, clock, scope, remediationId);
+  if (session === undefined) throw new PermanentError(`There is no remediation ${remediationId}. It was never claimed, so nothing was touched; look at the incident.`);
+  const { record } = session;
+  if (record.state !== 'running') return ended(record);
+  const row = rowOf(record.phase);
+  if (giveUp === undefined && row.role !== role) return { remediationId, next: row.role, waitSeconds: 0, outcome: 'open', reason: `${record.phase} is for ${row.role}` };
+  const result = giveUp === undefined ? await runBounded(ports, session) : givenUp(giveUp);
+  return settle(ports, session, result);
+}
+
+function ended(record: Remediation): DriverAnswer {
+  return { remediationId: record.id, next: 'end', waitSeconds: 0, outcome: record.state === 'failed' ? 'failed' : 'succeeded', reason: record.reason };
+}
+
+function givenUp(giveUp: GiveUp): PhaseResult {
+  return { kind: 'failed', reason: `The step kept failing: ${giveUp.error}: ${giveUp.cause.slice(0, 500)}` };
+}
+
+/** Runs the phase; throttles wait, permanent errors fail it, the deadline ends it. A bug surfaces as an error of the function. */
+async function runBounded(ports: DriverPorts, session: RemediationSession): Promise<PhaseResult> {
+  const { record } = session;
+  const declared = await ports.declared(record.system);
+  if (declared === undefined) return { kind: 'failed', reason: `The system ${record.system} or its policy is not in the catalog any more` };
+  const limitSeconds = deadlineSeconds(rowOf(record.phase).deadline, declared.policy);
+  const result = await runGuarded(ports, session, declared);
+  const elapsed = secondsBetween(record.phaseStartedAt, ports.observe.clock.now());
+  return result.kind === 'wait' && elapsed > limitSeconds ? { kind: 'failed', reason: `${record.phase} took longer than its ${limitSeconds} s: ${result.reason}` } : result;
+}
+
+type Declared = { readonly system: System; readonly policy: RemediationPolicy };
+
+async function runGuarded(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
+  try {
+    const paused = await pauseReason(ports, session.record);
+    return paused === undefined ? await runPhase(ports, session, declared) : { kind: 'failed', reason: paused };
+  } catch (error) {
+    if (error instanceof RetryableError) return { kind: 'wait', seconds: RETRY_SECONDS, reason: `To be tried again: ${error.message}`, memory: session.record.memory };
+    if (error instanceof PermanentError) return { kind: 'failed', reason: error.message };
+    throw error;
+  }
+}
+
+/** A pause takes a repair to its safe point: undone before the drain, finished after it. An unreadable switch counts as paused. */
+async function pauseReason(ports: DriverPorts, record: Remediation): Promise<string | undefined> {
+  if (!rowOf(record.phase).isBeforeDrain || record.failure !== undefined || record.phase === 'guard') return undefined;
+  const { store, scope } = ports.observe;
+  for (const target of ['global', `system#${record.system}`]) {
+    // two reads; the first that is set decides
+    const pause = await readRecord(store, pauseType, keys.pause(scope, target));
+    if (pause?.body.isPaused === true) return `Paused (${target}) by ${pause.body.by}: ${pause.body.reason}`;
+  }
+  return undefined;
+}
+
+async function runPhase(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
+  const { phase } = session.record;
+  if (phase === 'finish') return { kind: 'done', reason: session.record.failure?.reason ?? 'Replaced and verified' };
+  if (isObservePhase(phase)) return observePhases[phase]({ ports: ports.observe, session, ...declared });
+  if (isActPhase(phase) && ports.act !== undefined) return actPhases[phase]({ ports: ports.act, session, ...declared });
+  throw new Error(`The phase ${phase} has no code in this role`);
+}
+
+/** Records what a phase gave and says who goes next. Telling people comes first: it is idempotent, a lost page is not. */
+async function settle(ports: DriverPorts, session: RemediationSession, result: PhaseResult): Promise<DriverAnswer> {
+  const now = ports.observe.clock.now();
+  if (result.kind === 'wait') return waitOn(session, result, now);
+  const before = session.record;
+  if (before.phase === 'finish') {
+    await finish(ports, session, result.kind === 'failed' ? result.reason : undefined);
+    return ended(session.record);
+  }
+  const next = transition(before, result, now);
+  await ports.journal.phaseEnded(before, next);
+  await session.save(next);
+  return { remediationId: before.id, next: rowOf(next.phase).role, waitSeconds: 0, outcome: 'open', reason: `${before.phase}: ${result.reason}` };
+}
+
+async function waitOn(session: RemediationSession, result: PhaseResult & { kind: 'wait' }, now: Timestamp): Promise<DriverAnswer> {
+  const { record } = session;
+  const memory = result.memory ?? record.memory;
+  if (JSON.stringify(memory) !== JSON.stringify(record.memory) || result.patch !== undefined) {
+    await session.save({ ...record, ...result.patch, memory, reason: result.reason });
+  }
+  const waitSeconds = Math.min(MAX_WAIT_SECONDS, Math.max(1, Math.ceil(result.seconds)));
+  return { remediationId: record.id, next: rowOf(record.phase).role, waitSeconds, outcome: 'open', reason: `${record.phase} at ${now}: ${result.reason}` };
+}
+
+/** The record after a phase ended: pure. */
+export function transition(record: Remediation, result: Exclude<PhaseResult, { kind: 'wait' }>, now: Timestamp): Remediation {
+  const outcome = phaseOutcomes[result.kind];
+  const endedPhase = { name: record.phase, startedAt: record.phaseStartedAt, endedAt: now, outcome, reason: result.reason };
+  const isFirstFailure = outcome !== 'done' && record.failure === undefined;
+  const failure = isFirstFailure
+    ? { phase: record.phase, reason: result.reason, ...(result.kind === 'vetoed' ? { guardrail: result.guardrail } : {}) }
+    : record.failure;
+  const remaining: readonly PhaseName[] = outcome === 'done' ? record.remaining : remainingAfterFailure(record);
+  const [phase = 'finish', ...rest] = remaining;
+  return {
+    ...record,
+    ...result.patch,
+    ...(failure === undefined ? {} : { failure }),
+    phase,
+    remaining: [...rest],
+    phaseStartedAt: now,
+    memory: {},
+    reason: result.reason,
+    phases: [...record.phases, endedPhase],
+  };
+}
+
+const phaseOutcomes = { done: 'done', failed: 'failed', vetoed: 'vetoed', 'would-have': 'skipped' } as const;
+
+/** A failed compensation is not compensated again: a person is told what is half-done. */
+function remainingAfterFailure(record: Remediation): readonly PhaseName[] {
+  return isCompensation(record.phase) ? ['finish'] : [...rowOf(record.phase).onFailure[record.topology], 'finish'];
+}

@@ -1,0 +1,25 @@
+import { PermanentError } from '../environment/errors.ts';
+import type { Scope } from '../environment/ports.ts';
+import { keys } from '../records/keys.ts';
+import { readRecord } from '../records/record-type.ts';
+import type { RecordStore } from '../records/store.ts';
+import type { RemediationJournal } from './journal.ts';
+import { remediationType } from './record.ts';
+
+interface PagePorts {
+  readonly store: RecordStore;
+  readonly scope: Scope;
+  readonly journal: RemediationJournal;
+}
+
+/** Ends that have told people themselves; only these keep the armed page silent (design section 4). */
+const silent: readonly string[] = ['succeeded', 'would-have'];
+
+/** The page that can not be lost behind a repair: silent only for a recorded success. */
+export async function pageUnlessRecovered({ store, scope, journal }: PagePorts, remediationId: string): Promise<boolean> {
+  const found = await readRecord(store, remediationType, keys.remediation(scope, remediationId));
+  if (found === undefined) throw new PermanentError(`The page timer names the remediation ${remediationId}, which has no record. Look for its incident: perennial incidents`);
+  if (silent.includes(found.body.state)) return false;
+  await journal.pageAnyway(found.body);
+  return true;
+}

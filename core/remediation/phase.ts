@@ -1,0 +1,65 @@
+import type { RemediationPolicy, System } from '../catalog/schema.ts';
+import type { Clock, Scope } from '../environment/ports.ts';
+import type { RecordStore } from '../records/store.ts';
+import type {
+  AlarmCloner,
+  AlarmReader,
+  CaptureReader,
+  EvidenceCollector,
+  ImageReader,
+  InstancePower,
+  InstanceReader,
+  QuarantineKeeper,
+  ReplacementLauncher,
+  TargetReader,
+  TargetRegistrar,
+} from './ports.ts';
+import type { Remediation } from './record.ts';
+import type { RemediationSession } from './session.ts';
+
+/** What reading phases may use. */
+export interface ObservePorts {
+  readonly store: RecordStore;
+  readonly scope: Scope;
+  readonly clock: Clock;
+  readonly instances: InstanceReader;
+  readonly targets: TargetReader;
+  readonly images: ImageReader;
+  readonly captures: CaptureReader;
+  readonly alarms: AlarmReader;
+}
+
+/** What changing phases may use beside that. Nothing here can terminate an instance. */
+export interface ActPorts extends ObservePorts {
+  readonly launcher: ReplacementLauncher;
+  readonly registrar: TargetRegistrar;
+  readonly power: InstancePower;
+  readonly evidence: EvidenceCollector;
+  readonly quarantine: QuarantineKeeper;
+  readonly alarmCloner: AlarmCloner;
+}
+
+/** What a phase works with. */
+export interface PhaseContext<Ports> {
+  readonly ports: Ports;
+  readonly session: RemediationSession;
+  readonly system: System;
+  readonly policy: RemediationPolicy;
+}
+
+/** Facts a phase adds to the record. */
+export type RecordPatch = Partial<Pick<Remediation, 'newInstanceId' | 'imageId' | 'imageReason' | 'guardrails' | 'timing' | 'differences' | 'captureAgeSeconds' | 'recoverySeconds' | 'isRtoMet'>>;
+
+/** What one run of a phase decided, with its reason. */
+export type PhaseResult =
+  | { readonly kind: 'done'; readonly reason: string; readonly patch?: RecordPatch }
+  /** Look again after `seconds`, remembering `memory`. */
+  | { readonly kind: 'wait'; readonly seconds: number; readonly reason: string; readonly memory?: Remediation['memory']; readonly patch?: RecordPatch }
+  | { readonly kind: 'failed'; readonly reason: string; readonly patch?: RecordPatch }
+  /** A guardrail said no; nothing was touched. */
+  | { readonly kind: 'vetoed'; readonly guardrail: string; readonly reason: string; readonly patch?: RecordPatch }
+  /** Dry run: it would have gone on. */
+  | { readonly kind: 'would-have'; readonly reason: string; readonly patch?: RecordPatch };
+
+export type ObservePhase = (context: PhaseContext<ObservePorts>) => Promise<PhaseResult>;
+export type ActPhase = (context: PhaseContext<ActPorts>) => Promise<PhaseResult>;

@@ -1,0 +1,35 @@
+import { addSeconds, secondsBetween } from '../../environment/time.ts';
+import { keys } from '../../records/keys.ts';
+import { readRecord, updateRecord } from '../../records/record-type.ts';
+import { type Capture, captureType } from '../capture.ts';
+import type { ObservePhase, ObservePorts, PhaseContext } from '../phase.ts';
+
+/** The capture to restore from: of now when the instance is still there, else the last good one the sweep kept. */
+export async function bestCapture({ ports, session, system }: PhaseContext<ObservePorts>): Promise<Capture | undefined> {
+  const { oldInstanceId } = session.record;
+  const live = await ports.captures.capture(oldInstanceId, system.spec.targetGroups, ports.clock.now());
+  const kept = (await readRecord(ports.store, captureType, keys.capture(ports.scope, oldInstanceId)))?.body;
+  if (live === undefined) return kept;
+  // An instance that is already out of its target groups must still come back into them: the kept capture knows which.
+  return live.targets.length === 0 && kept !== undefined ? { ...live, targets: kept.targets } : live;
+}
+
+/** The capture that this remediation has stored. */
+export async function storedCapture({ ports, session }: PhaseContext<ObservePorts>): Promise<Capture> {
+  const stored = await readRecord(ports.store, captureType, keys.capture(ports.scope, session.record.oldInstanceId));
+  if (stored === undefined) throw new Error(`There is no capture of ${session.record.oldInstanceId} though its phase has passed`);
+  return stored.body;
+}
+
+/** Writes down everything the replacement must get back, before anything is touched. */
+export const capture: ObservePhase = async (context) => {
+  const { ports, session } = context;
+  const best = await bestCapture(context);
+  if (best === undefined) return { kind: 'failed', reason: `${session.record.oldInstanceId} is gone and the sweep has kept no capture of it; nothing can be restored` };
+  const key = keys.capture(ports.scope, session.record.oldInstanceId);
+  await updateRecord(ports.store, captureType, key, () => best);
+  const ageSeconds = Math.max(0, Math.round(secondsBetween(best.capturedAt, addSeconds(ports.clock.now(), 0))));
+  const age = ageSeconds < 5 ? 'Captured now' : `The instance is gone; the capture is ${ageSeconds} s old`;
+  const lost = best.cannotKeep.length === 0 ? '' : `; cannot be kept: ${best.cannotKeep.join(', ')}`;
+  return { kind: 'done', reason: `${age}${lost}`, patch: { captureAgeSeconds: ageSeconds, differences: best.cannotKeep } };
+};

@@ -1,0 +1,95 @@
+import { addSeconds } from '../../environment/time.ts';
+import { addTimelineEvent } from '../../incidents/incidents.ts';
+import { tagKeys } from '../../inventory/records.ts';
+import { maskPersonalData } from '../../signals/mask.ts';
+import type { InstanceFacts } from '../ports.ts';
+import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
+
+/** Tags by which schedulers and backup plans would start or copy a quarantined instance; they move into the record. */
+export const foreignAutomationTags = ['Schedule', 'schedule', 'backup', 'Backup', 'aws-backup', 'dlm'] as const;
+
+const MAX_EVIDENCE_CHARACTERS = 4000;
+
+const isGone = (instance: InstanceFacts | undefined): boolean => instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down';
+
+/** Evidence first: nothing is done to an instance before what it said last is kept with the incident. */
+async function keepEvidence({ ports, session }: PhaseContext<ActPorts>, instanceId: string): Promise<void> {
+  const { record } = session;
+  const evidence = await ports.evidence.collect(instanceId, ports.clock.now());
+  const absent = evidence.absent.length === 0 ? '' : ` Not to be had: ${evidence.absent.join(', ')}.`;
+  const tail = maskPersonalData(evidence.consoleOutput ?? '').slice(-MAX_EVIDENCE_CHARACTERS);
+  await addTimelineEvent(ports, record.incidentId, {
+    at: evidence.collectedAt,
+    eventId: `${record.id}:evidence:${instanceId}`,
+    kind: 'evidence',
+    text: `Console output of ${instanceId}.${absent}${tail === '' ? '' : `\n${tail}`}`,
+  });
+}
+
+function quarantineTags({ ports, session, policy }: PhaseContext<ActPorts>): Readonly<Record<string, string>> {
+  const until = addSeconds(ports.clock.now(), policy.spec.quarantineHours * 3600);
+  return { [tagKeys.quarantine]: session.record.incidentId, [tagKeys.quarantineUntil]: until, [tagKeys.remediation]: session.record.id };
+}
+
+/**
+ * The order, and why a crash anywhere is safe: the tag first, so that everybody sees what the instance is; isolated before it is
+ * stopped, so that a stuck stop no longer matters to others; the profile last, because evidence tools need it.
+ */
+async function quarantineInstance(context: PhaseContext<ActPorts>, instance: InstanceFacts): Promise<PhaseResult> {
+  const { ports, session } = context;
+  const { instanceId, vpcId } = instance;
+  if (session.record.calls[`mark:${instanceId}`]?.outcomeAt === undefined) await keepEvidence(context, instanceId);
+  await session.mutate(`mark:${instanceId}`, async () => (await ports.quarantine.mark(instanceId, quarantineTags(context), foreignAutomationTags)).removedTags);
+  await session.mutate(`isolate:${instanceId}`, () => ports.quarantine.isolate(instanceId, vpcId).then(({ securityGroupId }) => ({ securityGroupId })));
+  await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
+  const after = await ports.instances.read(instanceId);
+  if (after !== undefined && !isGone(after) && after.state !== 'stopped') return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after.state}` };
+  await session.mutate(`drop-profile:${instanceId}`, () =>
+    ports.quarantine.dropProfile(instanceId).then(({ instanceProfileArn }) => (instanceProfileArn === undefined ? undefined : { instanceProfileArn })),
+  );
+  return { kind: 'done', reason: `${instanceId} is isolated, stopped and kept for ${context.policy.spec.quarantineHours} h` };
+}
+
+/** Puts the old instance away as evidence. */
+export const quarantine: ActPhase = async (context) => {
+  const { oldInstanceId } = context.session.record;
+  const instance = await context.ports.instances.read(oldInstanceId);
+  if (instance === undefined || isGone(instance)) return { kind: 'done', reason: `${oldInstanceId} is gone; there is nothing to keep` };
+  return quarantineInstance(context, instance);
+};
+
+/** Puts every instance away that this remediation launched, also one whose launch nobody heard of. */
+export const quarantineNew: ActPhase = async (context) => {
+  const { ports, session } = context;
+  const { id, oldInstanceId } = session.record;
+  const launched = await ports.instances.findByTag(tagKeys.remediation, id);
+  const ours = launched.filter((instance) => instance.instanceId !== oldInstanceId && !isGone(instance));
+  if (ours.length === 0) return { kind: 'done', reason: 'No replacement exists' };
+  for (const instance of ours) {
+    // One after the other: each write of intent and outcome goes to the same record.
+    const result = await quarantineInstance(context, instance);
+    if (result.kind !== 'done') return result;
+  }
+  return { kind: 'done', reason: `Quarantined ${ours.map((instance) => instance.instanceId).join(', ')}` };
+};
+
+/** Stops the old instance of a `single` system and sees it stopped: never two running instances of its slot. */
+export const fence: ActPhase = async ({ ports, session, policy }) => {
+  const { oldInstanceId } = session.record;
+  const before = await ports.instances.read(oldInstanceId);
+  if (before === undefined || isGone(before)) return { kind: 'done', reason: `${oldInstanceId} is gone, which fences it` };
+  await session.mutate('fence', () => ports.power.stop(oldInstanceId).then(() => undefined));
+  const after = await ports.instances.read(oldInstanceId);
+  if (after === undefined || isGone(after) || after.state === 'stopped') return { kind: 'done', reason: `${oldInstanceId} is ${after?.state ?? 'gone'}` };
+  return { kind: 'wait', seconds: policy.spec.statusPollSeconds, reason: `${oldInstanceId} is ${after.state}` };
+};
+
+/** Starts the fenced old instance again; it is all the slot has. */
+export const startOld: ActPhase = async ({ ports, session }) => {
+  const { oldInstanceId } = session.record;
+  const before = await ports.instances.read(oldInstanceId);
+  if (before === undefined || isGone(before)) return { kind: 'failed', reason: `${oldInstanceId} is gone and cannot be started again` };
+  if (before.state === 'stopping') return { kind: 'wait', seconds: 5, reason: `${oldInstanceId} is still stopping` };
+  await session.mutate('start-old', () => ports.power.start(oldInstanceId).then(() => undefined));
+  return { kind: 'done', reason: `Started ${oldInstanceId} again` };
+};

@@ -1,0 +1,80 @@
+import type { RemediationPolicy, System } from '../catalog/schema.ts';
+import type { Hasher } from '../environment/ports.ts';
+import { keys } from '../records/keys.ts';
+import { readRecord } from '../records/record-type.ts';
+import { buildRemediation } from './admit.ts';
+import { closedBreaker } from './breaker.ts';
+import { decideClaim, emptyPlatform } from './claim.ts';
+import { evaluateGuardrails, type GuardrailVerdict } from './guardrails.ts';
+import type { ObservePorts } from './phase.ts';
+import { bestCapture } from './phases/capture.ts';
+import { readFacts } from './phases/guard.ts';
+import { phasesOf, rowOf } from './procedure.ts';
+import { groupType, type PhaseName, platformType, type Remediation, slotType } from './record.ts';
+import { RemediationSession } from './session.ts';
+
+/** What would happen if this instance were replaced now; nothing is touched and nothing is written. */
+export interface Plan {
+  readonly instanceId: string;
+  readonly system: string;
+  readonly mode: RemediationPolicy['spec']['mode'];
+  readonly topology: System['spec']['topology'];
+  readonly phases: readonly { readonly name: PhaseName; readonly role: 'observe' | 'act'; readonly summary: string }[];
+  readonly guardrails: readonly GuardrailVerdict[];
+  /** The guardrails that would stop it, in words; empty when it may go on. */
+  readonly wouldStop: readonly string[];
+  readonly imageId: string | null;
+  readonly kept: readonly string[];
+  readonly cannotKeep: readonly string[];
+}
+
+export interface PlanRequest {
+  readonly system: System;
+  readonly policy: RemediationPolicy;
+  readonly slot: { readonly id: string; readonly groupId: string; readonly instanceId: string };
+  readonly trigger: Remediation['trigger'];
+  readonly groupMembers: number;
+  readonly systemsInCatalog: number;
+}
+
+/** Plans a replacement with the same guardrails, facts and phases that the real one would use. */
+export async function planReplacement(ports: ObservePorts, hasher: Hasher, request: PlanRequest): Promise<Plan> {
+  const now = ports.clock.now();
+  const record = buildRemediation({ scope: ports.scope, hasher }, { ...request, incidentId: 'inc-plan' }, 'rem-plan', 1, now, 0);
+  const session = new RemediationSession(ports.store, ports.clock, { key: keys.remediation(ports.scope, record.id), version: 0, body: record });
+  const context = { ports, session, system: request.system, policy: request.policy };
+  const facts = await readFacts(context);
+  const claim = await rehearseClaim(ports, request, record);
+  const { verdicts } = evaluateGuardrails({ ...facts, ...claim.facts });
+  const capture = await bestCapture(context);
+  const refusal = claim.refusal === undefined ? [] : [claim.refusal];
+  const image = facts.image.isKnown && facts.image.value.kind === 'chosen' ? facts.image.value.imageId : null;
+  return {
+    instanceId: record.oldInstanceId,
+    system: record.system,
+    mode: record.mode,
+    topology: record.topology,
+    phases: phasesOf(record.topology, request.system.spec.concurrencySafe).map((name) => ({ name, role: rowOf(name).role, summary: rowOf(name).summary })),
+    guardrails: verdicts,
+    wouldStop: [...refusal, ...verdicts.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason }) => `${name}: ${reason}`)],
+    imageId: image,
+    kept: capture === undefined ? [] : ['instance type', 'subnet and zone', 'security groups', 'instance profile', 'tags', 'user data (by hash)', 'metadata options', ...capture.targets.map((target) => `target group ${target.targetGroupName}:${target.port}`)],
+    cannotKeep: capture?.cannotKeep ?? ['everything: the instance is gone and no capture of it was kept'],
+  };
+}
+
+/** The claim as it would be decided, without writing it. */
+async function rehearseClaim({ store, scope, clock }: ObservePorts, request: PlanRequest, record: Remediation) {
+  const { slot: place, system } = request;
+  const [slot, group, platform] = [
+    (await readRecord(store, slotType, keys.slot(scope, place.id)))?.body ?? { ...place, system: system.metadata.name, retiredInstanceIds: [], attempts: [] },
+    (await readRecord(store, groupType, keys.group(scope, place.groupId)))?.body ?? { id: place.groupId, inFlight: [], unhealthy: [], breaker: closedBreaker },
+    (await readRecord(store, platformType, keys.platform(scope)))?.body ?? emptyPlatform,
+  ];
+  const decision = decideClaim({ slot, group, platform }, request, record.id, clock.now());
+  const known = <Value>(value: Value): { readonly isKnown: true; readonly value: Value } => ({ isKnown: true, value });
+  return {
+    facts: { slot: known(decision.state.slot), group: known(decision.state.group), platform: known(decision.state.platform) },
+    refusal: decision.kind === 'refuse' ? `${decision.guardrail}: ${decision.reason}` : undefined,
+  };
+}

@@ -1,0 +1,170 @@
+import * as z from 'zod/mini';
+import { lists } from '../records/keys.ts';
+import type { RecordType } from '../records/record-type.ts';
+
+/** Names of the phases, in design section 7's order; the procedure says which apply. */
+export const phaseNames = [
+  'confirm',
+  'guard',
+  'preflight',
+  'capture',
+  'fence',
+  'launch',
+  'await-running',
+  'register',
+  'await-healthy',
+  'deregister',
+  'drain',
+  'transfer-alarms',
+  'quarantine',
+  'verify',
+  'deregister-new',
+  'quarantine-new',
+  'start-old',
+  'await-old-running',
+  'register-old',
+  'restore-old',
+  'finish',
+] as const;
+export const phaseNameSchema = z.enum(phaseNames);
+export type PhaseName = z.infer<typeof phaseNameSchema>;
+
+/** How a remediation can end; `running` is the only open one. */
+export const remediationStateSchema = z.enum(['running', 'succeeded', 'failed', 'vetoed', 'would-have', 'stood-down']);
+export type RemediationState = z.infer<typeof remediationStateSchema>;
+
+/** Intent and outcome of one mutating call: intent before it, outcome after it (design section 4). */
+const callSchema = z.object({
+  attempt: z.number(),
+  intentAt: z.string(),
+  outcomeAt: z.optional(z.string()),
+  result: z.optional(z.record(z.string(), z.string())),
+});
+
+export const remediationSchema = z.object({
+  id: z.string(),
+  accountId: z.string(),
+  region: z.string(),
+  slotId: z.string(),
+  groupId: z.string(),
+  system: z.string(),
+  incidentId: z.string(),
+  /** 1 for the first attempt on the slot in the rolling 24 h. */
+  attempt: z.number(),
+  executionName: z.string(),
+  procedureVersion: z.number(),
+  topology: z.enum(['multiple', 'single']),
+  mode: z.enum(['dry-run', 'approve', 'auto']),
+  isDrill: z.boolean(),
+  trigger: z.object({
+    kind: z.string(),
+    rule: z.string(),
+    fingerprint: z.string(),
+    at: z.string(),
+    summary: z.string(),
+    /** The alarm that speaks now, when the trigger is an alarm. */
+    alarmName: z.optional(z.string()),
+    /** The name policies list: the original of a cloned alarm. */
+    originalAlarmName: z.optional(z.string()),
+  }),
+  oldInstanceId: z.string(),
+  newInstanceId: z.optional(z.string()),
+  imageId: z.optional(z.string()),
+  imageReason: z.optional(z.string()),
+  state: remediationStateSchema,
+  /** Why it is in this state, for a person. */
+  reason: z.string(),
+  phase: phaseNameSchema,
+  phaseStartedAt: z.string(),
+  /** The phases still to run after the present one. */
+  remaining: z.array(phaseNameSchema),
+  /** Set once something failed: what failed; the remaining phases then compensate. */
+  failure: z.optional(z.object({ phase: phaseNameSchema, reason: z.string(), guardrail: z.optional(z.string()) })),
+  /** What the present phase remembers between reads, for example how many healthy reads in a row. */
+  memory: z.record(z.string(), z.union([z.string(), z.number()])),
+  phases: z.array(
+    z.object({ name: phaseNameSchema, startedAt: z.string(), endedAt: z.string(), outcome: z.enum(['done', 'failed', 'vetoed', 'skipped']), reason: z.string() }),
+  ),
+  guardrails: z.array(z.object({ name: z.string(), verdict: z.enum(['pass', 'veto', 'approve']), reason: z.string() })),
+  calls: z.record(z.string(), callSchema),
+  timing: z.object({
+    detectedAt: z.string(),
+    decidedAt: z.string(),
+    launchedAt: z.optional(z.string()),
+    inServiceAt: z.optional(z.string()),
+    verifiedAt: z.optional(z.string()),
+    endedAt: z.optional(z.string()),
+  }),
+  rtoSeconds: z.number(),
+  /** Detected to in service, in seconds. */
+  recoverySeconds: z.optional(z.number()),
+  isRtoMet: z.optional(z.boolean()),
+  pageAt: z.string(),
+  /** What differs from the old instance, in words (S0-09, S0-17). */
+  differences: z.array(z.string()),
+  captureAgeSeconds: z.optional(z.number()),
+});
+export type Remediation = z.infer<typeof remediationSchema>;
+
+export const remediationType: RecordType<Remediation> = {
+  name: 'remediation',
+  schema: remediationSchema,
+  listing: (body) => (body.state === 'running' ? lists.runningRemediation(body, body.id) : undefined),
+};
+
+/** The place an instance holds; survives instance ids. Its lock is `remediationId`. */
+export const slotSchema = z.object({
+  id: z.string(),
+  system: z.string(),
+  groupId: z.string(),
+  instanceId: z.string(),
+  retiredInstanceIds: z.array(z.string()),
+  /** The remediation that holds the slot; absent when it is free. */
+  remediationId: z.optional(z.string()),
+  /** When attempts started, newest last; only the last 24 h are kept. */
+  attempts: z.array(z.string()),
+});
+export type Slot = z.infer<typeof slotSchema>;
+export const slotType: RecordType<Slot> = { name: 'slot', schema: slotSchema };
+
+/** Group = system × role × account-region: the denominator of every percentage. */
+export const groupSchema = z.object({
+  id: z.string(),
+  inFlight: z.array(z.string()),
+  /** Slots with a trouble signal that still fires, and since when. */
+  unhealthy: z.array(z.object({ slotId: z.string(), at: z.string() })),
+  breaker: z.object({
+    state: z.enum(['closed', 'open']),
+    since: z.optional(z.string()),
+    /** The one probe replacement that may pass while the breaker is open. */
+    probeRemediationId: z.optional(z.string()),
+    isProbeFailed: z.boolean(),
+    /** Since when the unhealthy count has been under the limit. */
+    calmSince: z.optional(z.string()),
+  }),
+});
+export type Group = z.infer<typeof groupSchema>;
+export const groupType: RecordType<Group> = { name: 'group', schema: groupSchema };
+
+/** Caps of the whole account-region. */
+export const platformSchema = z.object({
+  inFlight: z.array(z.string()),
+  /** Starts of the last hour, newest last. */
+  starts: z.array(z.string()),
+  /** Systems with an unhealthy instance, and when it was last seen. */
+  unhealthySystems: z.array(z.object({ system: z.string(), at: z.string() })),
+  breaker: z.object({ state: z.enum(['closed', 'open']), since: z.optional(z.string()), calmSince: z.optional(z.string()) }),
+});
+export type Platform = z.infer<typeof platformSchema>;
+export const platformType: RecordType<Platform> = { name: 'platform', schema: platformSchema };
+
+/** A pause switch: `global` or `system#<name>`. */
+export const pauseSchema = z.object({
+  target: z.string(),
+  isPaused: z.boolean(),
+  by: z.string(),
+  reason: z.string(),
+  at: z.string(),
+});
+export type Pause = z.infer<typeof pauseSchema>;
+export const pauseType: RecordType<Pause> = { name: 'pause', schema: pauseSchema };

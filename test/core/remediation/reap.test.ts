@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { PermanentError, RetryableError } from '../../../core/environment/errors.ts';
+import { readTimeline } from '../../../core/incidents/incidents.ts';
+import { keys } from '../../../core/records/keys.ts';
+import { createRecord } from '../../../core/records/record-type.ts';
+import type { InstanceFacts, InstanceTerminator } from '../../../core/remediation/ports.ts';
+import { decideReap, reap, type ReapPorts } from '../../../core/remediation/reap.ts';
+import { type Remediation, remediationType } from '../../../core/remediation/record.ts';
+import { CollectingLog, VirtualClock } from '../../../sim/deterministic.ts';
+import { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
+import { instanceFacts, NOW, remediationOf } from './builders.ts';
+import { testHasher, testScope } from './world.ts';
+
+const UNTIL = '2026-11-21T08:59:59.000Z';
+const quarantineTags = { 'perennial:quarantine': 'inc-1', 'perennial:quarantine-until': UNTIL, 'perennial:remediation': 'rem-1' };
+const marked = (instanceId: string): Remediation['calls'] => ({ [`mark:${instanceId}`]: { attempt: 1, intentAt: NOW, outcomeAt: NOW } });
+
+function quarantined(changes: Partial<InstanceFacts> = {}, tags: Readonly<Record<string, string>> = {}): InstanceFacts {
+  return instanceFacts({ state: 'stopped', tags: { ...quarantineTags, ...tags }, ...changes });
+}
+
+function without(key: string): InstanceFacts {
+  return instanceFacts({ state: 'stopped', tags: Object.fromEntries(Object.entries(quarantineTags).filter(([name]) => name !== key)) });
+}
+
+function ended(changes: Partial<Remediation> = {}): Remediation {
+  return remediationOf({}, { state: 'succeeded', calls: marked('i-0000000000000001'), ...changes });
+}
+
+describe('the decision of the reaper', () => {
+  it('terminates what tag and record agree on, once its time is over (S0-16, S0-21)', () => {
+    expect(decideReap(quarantined(), ended(), NOW)).toEqual({
+      kind: 'terminate',
+      instanceId: 'i-0000000000000001',
+      incidentId: 'inc-1',
+      reason: `Its quarantine ended at ${UNTIL}`,
+    });
+  });
+
+  it('terminates a failed replacement that the remediation put away too', () => {
+    expect(decideReap(quarantined({ instanceId: 'i-new' }), ended({ state: 'failed', calls: marked('i-new') }), NOW).kind).toBe('terminate');
+  });
+
+  it.each([
+    ['an unknown remediation', quarantined(), undefined, 'report'],
+    ['another incident than the record', quarantined(), ended({ incidentId: 'inc-2' }), 'report'],
+    ['an instance that the remediation never touched', quarantined({ instanceId: 'i-stranger' }), ended(), 'report'],
+    ['the old instance where the remediation never put it away', quarantined(), ended({ calls: {} }), 'report'],
+    ['no incident tag', without('perennial:quarantine'), ended(), 'report'],
+    ['no end', without('perennial:quarantine-until'), ended(), 'report'],
+    ['an empty end', quarantined({}, { 'perennial:quarantine-until': '' }), ended(), 'report'],
+    ['an end that is no moment', quarantined({}, { 'perennial:quarantine-until': 'keep 2020' }), ended(), 'report'],
+    ['an end in another form of the same moment', quarantined({}, { 'perennial:quarantine-until': '2026-11-21T10:59:00+02:00' }), ended(), 'terminate'],
+    ['an end in another form that is still to come', quarantined({}, { 'perennial:quarantine-until': '2026-11-21T08:30:00-02:00' }), ended(), 'keep'],
+    ['a running remediation', quarantined(), ended({ state: 'running' }), 'keep'],
+    ['a moment before its end', quarantined({}, { 'perennial:quarantine-until': '2026-11-21T09:00:00.001Z' }), ended(), 'keep'],
+    ['a hold by a person', quarantined({}, { 'perennial:hold': 'kim' }), ended(), 'keep'],
+    ['an instance that somebody started', quarantined({ state: 'running' }), ended(), 'report'],
+    ['an instance that stops just now', quarantined({ state: 'stopping' }), ended(), 'report'],
+    ['an instance that is being terminated', quarantined({ state: 'shutting-down' }), ended(), 'keep'],
+  ] as const)('%s → %#', (_what, instance, record, kind) => {
+    const decision = decideReap(instance, record, NOW);
+    expect(decision.kind).toBe(kind);
+    expect(decision.reason).not.toBe('');
+  });
+});
+
+interface Reaping {
+  readonly ports: ReapPorts;
+  readonly store: MemoryRecordStore;
+  readonly log: CollectingLog;
+  readonly calls: string[];
+}
+
+/** Instances that are terminated vanish from the list, as EC2's do. */
+async function world(instances: readonly InstanceFacts[], fail: (instanceId: string) => Error | undefined = () => undefined): Promise<Reaping> {
+  const clock = new VirtualClock(NOW);
+  const store = new MemoryRecordStore(clock);
+  const log = new CollectingLog();
+  const calls: string[] = [];
+  const gone = new Set<string>();
+  const terminator: InstanceTerminator = {
+    quarantined: async () => instances.filter(({ instanceId }) => !gone.has(instanceId)),
+    terminate: async (instanceId) => {
+      calls.push(instanceId);
+      const error = fail(instanceId);
+      if (error !== undefined) throw error;
+      gone.add(instanceId);
+    },
+  };
+  const marks = Object.fromEntries(instances.flatMap(({ instanceId }) => Object.entries(marked(instanceId))));
+  await createRecord(store, remediationType, keys.remediation(testScope, 'rem-1'), ended({ calls: marks }));
+  return { ports: { store, scope: testScope, clock, hasher: testHasher, log, terminator }, store, log, calls };
+}
+
+const many = (count: number): readonly InstanceFacts[] =>
+  Array.from({ length: count }, (_, index) => quarantined({ instanceId: `i-${String(index).padStart(3, '0')}` }));
+
+describe('the reaper', () => {
+  it('terminates one id a call, tells the timeline, and run twice does nothing more', async () => {
+    const { ports, store, calls } = await world(many(2));
+    await reap(ports);
+    expect(await reap(ports)).toEqual([]);
+    expect(calls).toEqual(['i-000', 'i-001']);
+    const timeline = await readTimeline(store, testScope, 'inc-1');
+    expect(timeline.map(({ kind, text }) => ({ kind, text }))).toEqual([
+      { kind: 'reaper', text: `Terminated i-000. Its quarantine ended at ${UNTIL}` },
+      { kind: 'reaper', text: `Terminated i-001. Its quarantine ended at ${UNTIL}` },
+    ]);
+  });
+
+  it('goes on when one is protected, says so, and tries it again in the next run', async () => {
+    const { ports, log, calls } = await world(many(3), (id) => (id === 'i-001' ? new PermanentError('OperationNotPermitted') : undefined));
+    await reap(ports);
+    expect(calls).toEqual(['i-000', 'i-001', 'i-002']);
+    expect(log.lines.filter(({ level }) => level === 'error')).toEqual([
+      { level: 'error', message: 'A quarantined instance could not be terminated', fields: { instanceId: 'i-001', reason: 'OperationNotPermitted' } },
+    ]);
+    await reap(ports);
+    expect(calls).toEqual(['i-000', 'i-001', 'i-002', 'i-001']);
+  });
+
+  it('stops at a throttle: the next run goes on', async () => {
+    const { ports, calls } = await world(many(3), (id) => (id === 'i-001' ? new RetryableError('RequestLimitExceeded') : undefined));
+    await expect(reap(ports)).rejects.toThrow(RetryableError);
+    expect(calls).toEqual(['i-000', 'i-001']);
+  });
+
+  it('terminates at most 20 a run, whatever else it reports', async () => {
+    const { ports, calls } = await world([...many(45), quarantined({ instanceId: 'i-z' }, { 'perennial:quarantine': 'inc-other' })]);
+    const decisions = await reap(ports);
+    expect(calls).toHaveLength(20);
+    expect(decisions).toHaveLength(46);
+    await reap(ports);
+    await reap(ports);
+    expect(new Set(calls)).toEqual(new Set(many(45).map(({ instanceId }) => instanceId)));
+    expect(calls).toHaveLength(45);
+  });
+
+  it('reaches the others also when more are protected than it may terminate', async () => {
+    const { ports, calls } = await world(many(30), (id) => (id < 'i-025' ? new PermanentError('OperationNotPermitted') : undefined));
+    await reap(ports);
+    expect(calls.slice(25)).toEqual(['i-025', 'i-026', 'i-027', 'i-028', 'i-029']);
+  });
+
+  it('leaves everything alone that no record vouches for, and says what it will do before it does it', async () => {
+    const { ports, log, calls } = await world(many(1));
+    const stranger = quarantined({ instanceId: 'i-stranger' }, { 'perennial:remediation': 'rem-nobody' });
+    const decisions = await reap({ ...ports, terminator: { ...ports.terminator, quarantined: async () => [stranger, without('perennial:remediation')] } });
+    expect(decisions.map(({ kind }) => kind)).toEqual(['report', 'report']);
+    expect(calls).toEqual([]);
+    expect(log.lines.map(({ message }) => message)).toEqual(['The reaper has decided']);
+  });
+
+  it('leaves one alone whose record cannot be read, and goes on with the others', async () => {
+    const { ports, store, calls } = await world(many(2));
+    await store.write([{ key: keys.remediation(testScope, 'rem-broken'), expectedVersion: 0, body: { id: 3 } }]);
+    const broken = quarantined({ instanceId: 'i-broken' }, { 'perennial:remediation': 'rem-broken' });
+    const decisions = await reap({ ...ports, terminator: { ...ports.terminator, quarantined: async () => [broken, ...many(2)] } });
+    expect(decisions[0]).toMatchObject({ kind: 'report', instanceId: 'i-broken' });
+    expect(calls).toEqual(['i-000', 'i-001']);
+  });
+});
