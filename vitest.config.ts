@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit`: the quick inner loop. `slow`: pure, but thousands of runs. `local-aws`: contracts and end to end on one local AWS, started once. */
+/** `unit`: the quick inner loop. `template`: rules over the synthesised CDK app. `slow`: pure, but thousands of runs. `local-aws`: contracts and end to end on one local AWS, started once. */
 export default defineConfig({
   test: {
     reporters: ['default'],
@@ -16,9 +16,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/**/*.contract.test.ts', 'test/**/*.slow.test.ts', 'node_modules/**'],
+          exclude: ['test/lib/**', 'test/e2e/**', 'test/**/*.contract.test.ts', 'test/**/*.slow.test.ts', 'node_modules/**'],
           testTimeout: 20_000,
         },
+      },
+      {
+        extends: true,
+        // One process: loading the CDK once instead of once a file.
+        test: { name: 'template', include: ['test/lib/**/*.test.ts'], isolate: false, fileParallelism: false, testTimeout: 60_000 },
       },
       {
         extends: true,

@@ -12,7 +12,8 @@ const ports = createSweepPorts(platform);
 /** The level-triggered truth: inventory, captures, verified images, and notifications without an outcome. */
 export async function handler(): Promise<SweepSummary> {
   const summary = await sweep(ports, await platform.catalog());
-  await resendUnanswered(platform);
+  const failed = (await resendUnanswered(platform)).filter((result) => result.kind === 'failed');
+  if (failed.length > 0) platform.log.error('Notifications could not be sent', { failed });
   meter.count('SweepsCompleted');
   meter.flush();
   return summary;

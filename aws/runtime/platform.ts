@@ -49,7 +49,6 @@ interface TopicsEnvironment extends RecordsEnvironment {
 export interface Platform extends RecordKeeper {
   readonly publisher: NotificationPublisher;
   readonly journal: RemediationJournal;
-  readonly systemOf: (name: string) => Promise<CompiledCatalog['systems'][number] | undefined>;
 }
 
 export function createPlatform(serviceName: string, environment: TopicsEnvironment): Platform {
@@ -58,6 +57,5 @@ export function createPlatform(serviceName: string, environment: TopicsEnvironme
     client: new SNSClient(boundedClientOptions),
     topicArns: { critical: environment.TOPIC_CRITICAL_ARN, high: environment.TOPIC_HIGH_ARN, warning: environment.TOPIC_WARNING_ARN, info: environment.TOPIC_INFO_ARN },
   });
-  const systemOf = async (name: string): Promise<CompiledCatalog['systems'][number] | undefined> => (await keeper.catalog()).systems.find((system) => system.metadata.name === name);
-  return { ...keeper, publisher, systemOf, journal: createJournal({ ...keeper, publisher, systemOf }) };
+  return { ...keeper, publisher, journal: createJournal({ ...keeper, publisher }) };
 }

@@ -1,5 +1,6 @@
 import { RetryableError } from '../environment/errors.ts';
 import { secondsBetween, type Timestamp } from '../environment/time.ts';
+import { recordReplaced } from '../inventory/replaced.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord, writeOf } from '../records/record-type.ts';
 import { RecordConflictError, type RecordWrite } from '../records/store.ts';
@@ -82,6 +83,10 @@ const RELEASE_ATTEMPTS = 20;
 export async function finish(ports: DriverPorts, session: RemediationSession, extra: string | undefined): Promise<void> {
   const body = closed(session.record, extra, ports.observe.clock.now());
   await ports.journal.finished(body);
+  const { oldInstanceId, newInstanceId, imageId, slotId } = body;
+  if (body.state === 'succeeded' && newInstanceId !== undefined && imageId !== undefined) {
+    await recordReplaced(ports.observe, { oldInstanceId, newInstanceId, imageId, slotId, at: ports.observe.clock.now() });
+  }
   for (let attempt = 1; attempt <= RELEASE_ATTEMPTS; attempt += 1) {
     try {
       await session.saveWith(body, await releaseWrites(ports, body));

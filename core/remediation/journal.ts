@@ -1,5 +1,6 @@
-import type { System } from '../catalog/schema.ts';
+import type { CompiledCatalog } from '../catalog/schema.ts';
 import { lastDeployment } from '../deployments/deployments.ts';
+import { present } from '../environment/present.ts';
 import { etaSeconds } from '../incidents/eta.ts';
 import { addTimelineEvent, type IncidentPorts, setIncidentState } from '../incidents/incidents.ts';
 import { composeMessage, type MessageStep } from '../incidents/messages.ts';
@@ -22,7 +23,7 @@ export interface RemediationJournal {
 }
 
 export interface JournalPorts extends IncidentPorts, NotifyPorts {
-  readonly systemOf: (name: string) => Promise<System | undefined>;
+  readonly catalog: () => Promise<Pick<CompiledCatalog, 'systems'>>;
 }
 
 /** What people are told when a remediation ends so, and what becomes of its incident. */
@@ -65,26 +66,45 @@ async function finished(ports: JournalPorts, record: Remediation): Promise<void>
   const ending = endings[record.state];
   const at = record.timing.endedAt ?? ports.clock.now();
   await addTimelineEvent(ports, record.incidentId, { at, eventId: `${record.id}:ended`, kind: 'remediation', text: `Remediation ${record.state}: ${record.reason}` });
-  await setIncidentState(ports, record.incidentId, ending.incident, record.reason, at);
+  const incident = await setIncidentState(ports, record.incidentId, ending.incident, record.reason, at);
   const isQuiet = record.state === 'vetoed' && quietGuardrails.includes(record.failure?.guardrail ?? '');
-  if (!isQuiet) await tell(ports, record, ending.step, ending.step);
+  // What is over needs nobody, however the repair ended.
+  const step = incident?.state === 'resolved' ? 'recovered' : ending.step;
+  if (!isQuiet) await tell(ports, record, step, step);
 }
 
 async function tell(ports: JournalPorts, record: Remediation, step: MessageStep, idSuffix: string): Promise<void> {
   const incident = (await readRecord(ports.store, incidentType, keys.incident(ports.scope, record.incidentId)))?.body;
-  if (incident === undefined) return;
-  const [system, deployment, past] = await Promise.all([
-    ports.systemOf(record.system),
-    lastDeployment(ports.store, ports.scope, record.system),
-    pastRecoverySeconds(ports.store, ports.scope, record.system),
+  if (incident !== undefined) await tellPeople(ports, { incident, step, id: `${record.id}:${idSuffix}`, remediation: record });
+}
+
+export interface Telling {
+  readonly incident: Incident;
+  readonly step: MessageStep;
+  /** The same for every delivery of what asks for it. */
+  readonly id: string;
+  readonly remediation?: Remediation | undefined;
+  /** Why there is no repair, when there is none. */
+  readonly reason?: string | undefined;
+}
+
+/** Writes the message of one step of an incident from everything that is known, and sends it once. */
+export async function tellPeople(ports: JournalPorts, { incident, step, id, remediation, reason }: Telling): Promise<void> {
+  const name = incident.system;
+  const { systems } = await ports.catalog();
+  const [deployment, past] = await Promise.all([
+    name === undefined ? undefined : lastDeployment(ports.store, ports.scope, name),
+    name === undefined ? [] : pastRecoverySeconds(ports.store, ports.scope, name),
   ]);
   const message = composeMessage(step, {
     incident,
-    remediation: record,
+    remediation,
+    reason,
     now: ports.clock.now(),
     eta: etaSeconds(past),
-    ...(system === undefined ? {} : { system }),
-    ...(deployment === undefined ? {} : { lastDeployment: deployment }),
+    system: systems.find((candidate) => candidate.metadata.name === name),
+    dependants: systems.filter(({ spec }) => spec.links.some((link) => link.to === name)).map(({ metadata }) => metadata.name),
+    lastDeployment: deployment,
   });
-  await notify(ports, { id: `${record.id}:${idSuffix}`, step, severity: incident.severity, incidentId: incident.id, remediationId: record.id, message });
+  await notify(ports, { id, step, severity: incident.severity, incidentId: incident.id, message, ...present({ remediationId: remediation?.id }) });
 }

@@ -2,6 +2,8 @@ import * as z from 'zod/mini';
 import type { Clock, Hasher, Scope } from '../environment/ports.ts';
 import { RetryableError } from '../environment/errors.ts';
 import { addSeconds } from '../environment/time.ts';
+import { composeDeadLetterMessage } from '../incidents/messages.ts';
+import { notify, type NotifyPorts } from '../incidents/notify.ts';
 import { keys } from '../records/keys.ts';
 import { createRecord, type RecordType } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
@@ -29,7 +31,7 @@ const MARGIN_CHARACTERS = 1024;
 
 export const deadLetterType: RecordType<DeadLetter> = { name: 'dead letter', schema: deadLetterSchema, expiresAt: (body) => addSeconds(body.at, KEPT_SECONDS) };
 
-export interface DeadLetterPorts {
+export interface DeadLetterPorts extends NotifyPorts {
   readonly store: RecordStore;
   readonly scope: Scope;
   readonly clock: Clock;
@@ -49,7 +51,7 @@ export async function keepDeadLetter(ports: DeadLetterPorts, message: { readonly
   const id = `dead-${message.messageId}`;
   const [failure] = await ports.rejected.send([message.body]);
   if (failure !== undefined) throw new RetryableError(`The malformed message ${message.messageId} could not be kept in the rejected queue: ${failure.reason}`);
-  await createRecord(store, deadLetterType, keys.deadLetter(scope, id), {
+  const deadLetter: DeadLetter = {
     id,
     messageId: message.messageId,
     at,
@@ -57,7 +59,9 @@ export async function keepDeadLetter(ports: DeadLetterPorts, message: { readonly
     bodyHash: hasher.sha256(message.body),
     sizeBytes: sizeOf(message.body),
     maskedBody: maskPersonalData(message.body.slice(0, MAX_BODY_CHARACTERS + MARGIN_CHARACTERS)).slice(0, MAX_BODY_CHARACTERS),
-  });
+  };
+  await createRecord(store, deadLetterType, keys.deadLetter(scope, id), deadLetter);
+  await notify(ports, { id: `dead-letter:${id}`, step: 'dead-letter', severity: 'warning', message: composeDeadLetterMessage({ scope, deadLetter, now: at }) });
 }
 
 /** Bytes of the UTF-8 form. */

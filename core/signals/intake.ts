@@ -1,10 +1,8 @@
 import type { CompiledCatalog, RemediationPolicy, System } from '../catalog/schema.ts';
 import { lastDeployment } from '../deployments/deployments.ts';
 import { present } from '../environment/present.ts';
-import { etaSeconds } from '../incidents/eta.ts';
 import { addTimelineEvent, attachRemediation, recordFiring, recordResolvedSignal } from '../incidents/incidents.ts';
-import { composeMessage, type MessageStep } from '../incidents/messages.ts';
-import { notify } from '../incidents/notify.ts';
+import type { MessageStep } from '../incidents/messages.ts';
 import type { Incident } from '../incidents/record.ts';
 import { groupIdOf } from '../inventory/classify.ts';
 import { type InstanceRecord, instanceType, systemRecordType } from '../inventory/records.ts';
@@ -12,14 +10,14 @@ import { recordUnlisted } from '../inventory/sweep.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord, updateRecord } from '../records/record-type.ts';
 import { type Admission, type AdmitPorts, admit } from '../remediation/admit.ts';
-import { pastRecoverySeconds } from '../remediation/history.ts';
-import type { JournalPorts } from '../remediation/journal.ts';
+import { type JournalPorts, tellPeople } from '../remediation/journal.ts';
 import type { AlarmFacts, AlarmReader } from '../remediation/ports.ts';
 import { groupType, slotType } from '../remediation/record.ts';
 import { decideSignal } from './admit.ts';
 import { type SignalRecord, signalRecordType } from './record.ts';
 import { fingerprintOf, placeOfSubject, type Signal } from './signal.ts';
 import { takeInDeployment } from './take-in-deployment.ts';
+import { takeInExecution } from './take-in-execution.ts';
 
 export interface IntakePorts extends AdmitPorts, JournalPorts {
   readonly alarms: Pick<AlarmReader, 'read'>;
@@ -47,6 +45,7 @@ interface Place {
  */
 export async function takeIn(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal): Promise<IntakeResult> {
   if (signal.kind.startsWith('deploy.')) return takeInDeployment(ports, catalog, signal);
+  if (signal.kind === 'platform.execution') return takeInExecution(ports, signal);
   const alarm = signal.kind === 'alarm.state-change' ? (await ports.alarms.read([signal.rule]))[0] : undefined;
   const place = await findPlace(ports, catalog, signal, alarm);
   const heard: Signal = { ...signal, rule: alarm?.alarmOf ?? signal.rule, state: place.isRetired ? 'info' : signal.state };
@@ -150,7 +149,7 @@ async function resolved(ports: IntakePorts, { signal, place, fingerprint }: Hear
   if (place.slot !== undefined) await calmGroup(ports, place.slot);
   const incident = await recordResolvedSignal(ports, { signal, fingerprint, place: place.place });
   if (incident === undefined) return { kind: 'noted', reason: 'It resolves nothing that is open' };
-  if (incident.state === 'resolved') await tell(ports, incident, place.system, 'recovered', `${incident.id}:resolved:${signal.at}`);
+  if (incident.state === 'resolved') await tellPeople(ports, { incident, step: 'recovered', id: `${incident.id}:resolved:${signal.at}` });
   return { kind: 'incident', incidentId: incident.id, reason: `The incident is ${incident.state}` };
 }
 
@@ -228,7 +227,8 @@ async function tryRepair(
     return { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
   await attachRemediation(ports, incident.id, admission.remediation.id);
   const step: MessageStep = admission.kind === 'started' ? 'detected' : 'needs-person';
-  await tell(ports, incident, system, step, `${admission.remediation.id}:${step}`);
+  const reason = admission.kind === 'vetoed' ? `${admission.guardrail}: ${admission.reason}` : undefined;
+  await tellPeople(ports, { incident, step, id: `${admission.remediation.id}:${step}`, remediation: admission.remediation, reason });
   return admission.kind === 'started'
     ? { kind: 'repair', incidentId: incident.id, remediationId: admission.remediation.id, reason: admission.reason }
     : { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
@@ -245,7 +245,7 @@ function admissionText(admission: Exclude<Admission, { kind: 'incident-only' }>)
 }
 
 /** No repair will come, so nothing holds the page: `critical` and `high` need a person now. */
-async function withoutRepair(ports: IntakePorts, { signal, place }: Heard, incident: Incident, step: MessageStep, reason: string): Promise<IntakeResult> {
+async function withoutRepair(ports: IntakePorts, { signal }: Heard, incident: Incident, step: MessageStep, reason: string): Promise<IntakeResult> {
   const isLoud = incident.severity === 'critical' || incident.severity === 'high';
   const told: MessageStep = step === 'detected' && isLoud ? 'needs-person' : step;
   await addTimelineEvent(ports, incident.id, {
@@ -254,16 +254,6 @@ async function withoutRepair(ports: IntakePorts, { signal, place }: Heard, incid
     kind: 'decision',
     text: `No repair: ${reason}`,
   });
-  await tell(ports, incident, place.system, told, `${incident.id}:${told}:${incident.severity}`);
+  await tellPeople(ports, { incident, step: told, id: `${incident.id}:${told}:${incident.severity}`, reason });
   return { kind: 'incident', incidentId: incident.id, reason };
-}
-
-async function tell(ports: IntakePorts, incident: Incident, system: System | undefined, step: MessageStep, id: string): Promise<void> {
-  const name = incident.system;
-  const [deployment, past] = await Promise.all([
-    name === undefined ? undefined : lastDeployment(ports.store, ports.scope, name),
-    name === undefined ? [] : pastRecoverySeconds(ports.store, ports.scope, name),
-  ]);
-  const message = composeMessage(step, { incident, now: ports.clock.now(), eta: etaSeconds(past), ...present({ system, lastDeployment: deployment }) });
-  await notify(ports, { id, step, severity: incident.severity, incidentId: incident.id, message });
 }

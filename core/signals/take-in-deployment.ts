@@ -24,6 +24,6 @@ export async function takeInDeployment(ports: IncidentPorts & NotifyPorts, catal
   const recorded = await recordDeployment(ports, { kind, source: signal.source, detail });
   const system = catalog.systems.find((candidate) => candidate.metadata.name === detail.system);
   const message = composeDeployMessage({ ...recorded, kind, now: ports.clock.now(), system });
-  await notify(ports, { id: `deploy:${recorded.eventId}`, step: deploySteps[kind], severity: 'info', message });
+  await notify(ports, { id: `deploy:${recorded.eventId}`, step: deploySteps[kind], severity: recorded.findings.length === 0 ? 'info' : 'warning', message });
   return { kind: 'noted', reason: `Recorded as deployment ${recorded.deployment.system} ${recorded.deployment.version}` };
 }

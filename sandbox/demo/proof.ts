@@ -3,7 +3,7 @@ import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balanc
 import { ListExecutionsCommand } from '@aws-sdk/client-sfn';
 import type { Remediation } from '../../core/remediation/record.ts';
 import { readMailbox } from './mailbox.ts';
-import { readIncident, type StoryParts } from './story.ts';
+import { readIncident, type StoryParts, until } from './story.ts';
 
 /** One thing that must be true in the emulators themselves. */
 export interface Proof {
@@ -70,9 +70,15 @@ async function proveUntouched(parts: StoryParts): Promise<readonly Proof[]> {
   );
 }
 
+/** A message that was read stays hidden for a second. */
+const MAIL_LIMIT_SECONDS = 20;
+
 async function proveRecords(parts: StoryParts, remediation: Remediation): Promise<readonly Proof[]> {
   const incident = await readIncident(parts, remediation.incidentId);
-  const mails = await readMailbox(parts.clients, parts.mailboxUrl);
+  const mails = await until('The delivery of both messages', MAIL_LIMIT_SECONDS, async () => {
+    const read = await readMailbox(parts.clients, parts.mailboxUrl);
+    return read.length >= 2 ? read : undefined;
+  }).catch(() => []);
   const executions = await parts.clients.stepFunctions.send(
     new ListExecutionsCommand({ stateMachineArn: parts.outputs.StateMachineArn, statusFilter: 'SUCCEEDED' }),
   );

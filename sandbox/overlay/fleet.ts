@@ -66,6 +66,7 @@ export class Fleet {
   readonly #handlers: Readonly<Record<string, (call: Call) => Promise<ForwardedAnswer>>> = {
     'ec2 RunInstances': (call) => this.#runInstances(call),
     'ec2 DescribeInstances': (call) => this.#describeInstances(call),
+    'ec2 ModifyNetworkInterfaceAttribute': (call) => this.#modifyInterface(call),
     'ec2 DescribeInstanceStatus': (call) => this.#describeInstanceStatus(call),
     'elasticloadbalancing RegisterTargets': (call) => this.#registerTargets(call),
     'elasticloadbalancing DeregisterTargets': (call) => this.#deregisterTargets(call),
@@ -157,19 +158,42 @@ export class Fleet {
     return mapBody(answer, (xml) => rewriteTargetHealth(xml, (id) => this.state.facts(group, id), draining, nowMs));
   }
 
+  /**
+   * moto changes the groups of the interface only. On AWS the groups of an instance are those of its primary interface
+   * (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html), so the instance is told as well.
+   */
+  async #modifyInterface(call: Call): Promise<ForwardedAnswer> {
+    const { parameters } = call.request;
+    const answer = await this.#forward(call);
+    const groups = listParameter(parameters, /^SecurityGroupId\.\d+$/);
+    if (answer.statusCode !== 200 || groups.length === 0) return answer;
+    const described = await this.#ask(call.raw, { Action: 'DescribeNetworkInterfaces', Version: '2016-11-15', 'NetworkInterfaceId.1': parameters.get('NetworkInterfaceId') ?? '' });
+    const [, attachment = ''] = described.split('<attachment>');
+    const instanceId = textOf(attachment, 'instanceId');
+    if (instanceId === undefined || textOf(attachment, 'deviceIndex') !== '0') return answer;
+    const wanted = Object.fromEntries(groups.map((group, index) => [`GroupId.${index + 1}`, group]));
+    await this.#ask(call.raw, { Action: 'ModifyInstanceAttribute', Version: '2016-11-15', InstanceId: instanceId, ...wanted });
+    return answer;
+  }
+
   /** The group's own setting: https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html */
   async #drainSeconds({ raw, request }: Call): Promise<number> {
-    const form = new URLSearchParams({
+    const answer = await this.#ask(raw, {
       Action: 'DescribeTargetGroupAttributes',
       Version: request.parameters.get('Version') ?? '2015-12-01',
       TargetGroupArn: request.parameters.get('TargetGroupArn') ?? '',
     });
-    const headers = { ...raw.headers, 'content-type': 'application/x-www-form-urlencoded' };
-    delete headers['content-encoding'];
-    const answer = await forward(this.#options.motoUrl, 'POST', '/', headers, Buffer.from(form.toString()));
-    const [, member = ''] = answer.body.toString('utf8').split('<Key>deregistration_delay.timeout_seconds</Key>');
+    const [, member = ''] = answer.split('<Key>deregistration_delay.timeout_seconds</Key>');
     const seconds = textOf(member, 'Value');
     return seconds === undefined ? DEFAULT_DRAIN_SECONDS : Number(seconds);
+  }
+
+  /** A call of our own to moto, signed like the one it serves. */
+  async #ask(raw: RawRequest, form: Readonly<Record<string, string>>): Promise<string> {
+    const headers = { ...raw.headers, 'content-type': 'application/x-www-form-urlencoded' };
+    delete headers['content-encoding'];
+    const answer = await forward(this.#options.motoUrl, 'POST', '/', headers, Buffer.from(new URLSearchParams(form).toString()));
+    return answer.body.toString('utf8');
   }
 }
 

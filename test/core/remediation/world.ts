@@ -125,7 +125,7 @@ export function driverPorts(world: World, wrap: Wrap = plain): DriverPorts {
       return { messageId: `m-${world.sent.length}` };
     },
   });
-  const journal = createJournal({ store: act.store, scope: testScope, clock: world.clock, hasher: testHasher, publisher, systemOf: async () => world.system });
+  const journal = createJournal({ store: act.store, scope: testScope, clock: world.clock, hasher: testHasher, publisher, catalog: async () => ({ systems: [world.system] }) });
   return { observe: act, act, journal, declared: async () => ({ system: world.system, policy: world.policy }) };
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RetryableError } from '../../../core/environment/errors.ts';
+import type { NotificationMessage } from '../../../core/incidents/ports.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { readRecord } from '../../../core/records/record-type.ts';
 import { type DeadLetter, type DeadLetterPorts, deadLetterType, keepDeadLetter } from '../../../core/signals/dead-letters.ts';
@@ -18,6 +19,7 @@ interface Kept {
   /** What the rejected queue holds, and whether the record was there already. */
   readonly rejected: { readonly body: string; readonly wasRecorded: boolean }[];
   failures: readonly SendFailure[];
+  readonly told: string[];
 }
 
 let world: Kept;
@@ -28,7 +30,13 @@ beforeEach(() => {
     if (world.failures.length === 0) world.rejected.push(...bodies.map((body) => ({ body, wasRecorded: dump(store).length > 0 })));
     return world.failures;
   };
-  world = { clock, store, rejected: [], failures: [], ports: { store, scope: testScope, clock, hasher: testHasher, rejected: { send } } };
+  const publisher = {
+    publish: async (message: NotificationMessage) => {
+      world.told.push(message.notificationId);
+      return { messageId: 'm' };
+    },
+  };
+  world = { clock, store, rejected: [], told: [], failures: [], ports: { store, scope: testScope, clock, hasher: testHasher, rejected: { send }, publisher } };
 });
 
 const letter = async (messageId = 'm-1'): Promise<DeadLetter | undefined> =>
@@ -39,6 +47,7 @@ describe('a malformed message', () => {
     const body = '{"detail":"mail kim@example.com about 서버"}';
     await keepDeadLetter(world.ports, { messageId: 'm-1', body }, 'detail-type is missing');
     expect(world.rejected).toEqual([{ body, wasRecorded: false }]);
+    expect(world.told).toEqual(['dead-letter:dead-m-1']);
     expect(await letter()).toEqual({
       id: 'dead-m-1',
       messageId: 'm-1',

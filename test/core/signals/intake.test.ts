@@ -41,7 +41,7 @@ function portsOf(world: World, store: RecordStore): IntakePorts {
         return { messageId: `m-${world.sent.length}` };
       },
     },
-    systemOf: async () => world.system,
+    catalog: async () => ({ systems: [world.system] }),
     executions: { start: async ({ remediationId }) => void world.started.push(remediationId) },
     pageTimer: { arm: async (remediationId, at) => void world.armed.push({ remediationId, at }) },
   };
