@@ -9,7 +9,10 @@ import { publishCatalog } from '../core/catalog/published.ts';
 
 const keeper = createRecordKeeper('publishCatalog', readEnvironment('publishCatalog'));
 const assets = new S3CatalogAsset(new S3Client(boundedClientOptions));
-const eventSchema = z.object({ RequestType: z.enum(['Create', 'Update', 'Delete']), ResourceProperties: z.object({ bucket: z.string(), key: z.string(), hash: z.string() }) });
+const eventSchema = z.object({
+  RequestType: z.enum(['Create', 'Update', 'Delete']),
+  ResourceProperties: z.object({ bucket: z.string(), key: z.string(), hash: z.string() }),
+});
 
 /** The physical id never changes: CloudFormation then never deletes what it has just replaced. */
 const answer = { PhysicalResourceId: 'perennial-catalog' };

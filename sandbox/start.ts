@@ -1,16 +1,27 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { listBudgets } from '../core/slo/evaluate.ts';
 import type { Remediation } from '../core/remediation/record.ts';
 import { createClients, openRecords } from './demo/clients.ts';
+import { putContacts } from './demo/contacts.ts';
 import { bootstrap, deploy, STACK_NAME, type StackOutputs } from './demo/deploy.ts';
 import { createDemoFleet, type DemoFleet } from './demo/fleet.ts';
 import { subscribeMailbox } from './demo/mailbox.ts';
 import { prove, type Proof } from './demo/proof.ts';
 import { readBudgetFromMetrics } from './demo/second-reader.ts';
-import { followRepair, makeUnhealthy, printInventory, putInstanceAlarm, readIncident, runNow, type StoryParts, until } from './demo/story.ts';
+import {
+  followRepair,
+  learnFleet,
+  makeUnhealthy,
+  printInventory,
+  putInstanceAlarm,
+  readIncident,
+  runNow,
+  type StoryParts,
+  until,
+  untilHealthy,
+} from './demo/story.ts';
 import { startTraffic, type Traffic } from './demo/traffic.ts';
 import { host } from './emulators/host.ts';
 import { assertPortsAreFree, DEFAULT_PORT_BASE } from './emulators/ports.ts';
@@ -51,11 +62,16 @@ async function step<Value>(title: string, work: () => Promise<Value>): Promise<V
 }
 
 async function startPlatform(portBase: number): Promise<LocalAws> {
-  if (Number(process.versions.node.split('.')[0]) < 24) throw new SandboxError(`Node ${process.versions.node} cannot run the TypeScript sources. Start it through npm, which brings Node 24: npm start`);
+  if (Number(process.versions.node.split('.')[0]) < 24)
+    throw new SandboxError(`Node ${process.versions.node} cannot run the TypeScript sources. Start it through npm, which brings Node 24: npm start`);
   const python = await step('Python with venv', () => findPython());
   const ports = await step(`ports ${portBase} to ${portBase + 2} are free`, () => assertPortsAreFree(portBase));
-  const venvPython = await step('emulators installed (MiniStack, moto)', () => ensureVenv(python, join(projectFolder, 'sandbox', 'requirements.txt'), stateFolder));
-  return step('local AWS started, IAM enforced', () => startLocalAws({ ports, accountId: ACCOUNT_ID, region: REGION, projectFolder, venvPython, initialHealthSeconds: 2 }));
+  const venvPython = await step('emulators installed (MiniStack, moto)', () =>
+    ensureVenv(python, join(projectFolder, 'sandbox', 'requirements.txt'), stateFolder),
+  );
+  return step('local AWS started, IAM enforced', () =>
+    startLocalAws({ ports, accountId: ACCOUNT_ID, region: REGION, projectFolder, venvPython, initialHealthSeconds: 2 }),
+  );
 }
 
 async function deployApp(localAws: LocalAws): Promise<StackOutputs> {
@@ -64,12 +80,6 @@ async function deployApp(localAws: LocalAws): Promise<StackOutputs> {
   await step('cdk bootstrap', () => bootstrap(deployment));
   await putContacts(localAws);
   return step('cdk deploy of the real app', () => deploy(deployment));
-}
-
-/** Phone numbers are only ever in Parameter Store; this one is from the block that is reserved for fiction. */
-async function putContacts({ controlEndpoint, region }: LocalAws): Promise<void> {
-  const ssm = new SSMClient({ endpoint: controlEndpoint, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } });
-  await ssm.send(new PutParameterCommand({ Name: '/perennial/contacts/ops-phone', Value: '+12025550123', Type: 'String', Overwrite: true }));
 }
 
 interface Stage extends StoryParts {
@@ -84,8 +94,18 @@ async function setStage(localAws: LocalAws): Promise<Stage> {
   const topicArns = [outputs.CriticalTopicArn, outputs.HighTopicArn, outputs.WarningTopicArn, outputs.InfoTopicArn];
   const mailboxUrl = await step('mailbox subscribed (an SQS queue that stands in for e-mail)', () => subscribeMailbox(clients, topicArns));
   const records = openRecords(clients, outputs.TableName);
-  const parts: StoryParts = { clients, outputs, fleet, fleetEndpoint: localAws.fleetEndpoint, mailboxUrl, records, scope: { accountId: ACCOUNT_ID, region: REGION }, say };
+  const parts: StoryParts = {
+    clients,
+    outputs,
+    fleet,
+    fleetEndpoint: localAws.fleetEndpoint,
+    mailboxUrl,
+    records,
+    scope: { accountId: ACCOUNT_ID, region: REGION },
+    say,
+  };
   await step('alarm of the instance', () => putInstanceAlarm(parts));
+  await step('the load balancer finds all targets healthy', () => untilHealthy(parts, 3));
   const traffic = startTraffic({ elb: clients.elb, cloudWatch: clients.cloudWatch, targetGroupArn: fleet.targetGroupArn, service: 'shop-web' });
   writeLocalFile(localAws, outputs, fleet, mailboxUrl);
   return { ...parts, localAws, traffic };
@@ -105,20 +125,6 @@ function writeLocalFile(localAws: LocalAws, outputs: StackOutputs, fleet: DemoFl
     ...ids,
   };
   writeFileSync(localFile, `${JSON.stringify(local, undefined, 2)}\n`);
-}
-
-const VERIFY_LIMIT_SECONDS = 60;
-
-/** Image v2 counts as verified once the sweep has seen it in service for the policy's time, in two looks. */
-async function learnFleet(stage: Stage): Promise<void> {
-  const { clients, outputs, records } = stage;
-  await step('image v2 verified: the sweep has seen it in service', () =>
-    until('The verification of image v2', VERIFY_LIMIT_SECONDS, async () => {
-      await runNow(clients, outputs.SweepFunctionName);
-      const page = await records.query(`${ACCOUNT_ID}#${REGION}#image`, `web#${stage.fleet.imageV2}`, { limit: 1 });
-      return JSON.stringify(page.records[0]?.body ?? {}).includes('shop-web/web') ? true : undefined;
-    }),
-  );
 }
 
 /** Prints the recorded figure beside one that a second reader computes from the raw metric. */
@@ -151,8 +157,12 @@ async function tellStory(stage: Stage): Promise<Remediation> {
   await makeUnhealthy(stage, stage.fleet.victim);
   const remediation = await followRepair(stage, elapsed);
   const { timing } = remediation;
-  say(`\nRecovery: ${remediation.recoverySeconds ?? '-'} s from detection to in service; the RTO is ${remediation.rtoSeconds} s: ${remediation.isRtoMet === true ? 'met' : 'missed'}`);
-  say(`  detected ${timing.detectedAt}  decided ${timing.decidedAt}  launched ${timing.launchedAt ?? '-'}  in service ${timing.inServiceAt ?? '-'}  verified ${timing.verifiedAt ?? '-'}`);
+  say(
+    `\nRecovery: ${remediation.recoverySeconds ?? '-'} s from detection to in service; the RTO is ${remediation.rtoSeconds} s: ${remediation.isRtoMet === true ? 'met' : 'missed'}`,
+  );
+  say(
+    `  detected ${timing.detectedAt}  decided ${timing.decidedAt}  launched ${timing.launchedAt ?? '-'}  in service ${timing.inServiceAt ?? '-'}  verified ${timing.verifiedAt ?? '-'}`,
+  );
   await settleBudget(stage, remediation);
   await runNow(stage.clients, stage.outputs.SweepFunctionName);
   say('\nInventory after');
@@ -176,11 +186,12 @@ It stays up. In another terminal, from this folder:
   npm run -s perennial -- pause --local --reason "just looking"
 Ctrl-C stops everything it started.`;
 
+const removeLocalFile = (): void => rmSync(localFile, { force: true });
+
 async function run(portBase: number, isExit: boolean): Promise<number> {
   say('Perennial on a local AWS');
   say(`account ${ACCOUNT_ID} · ${REGION} · stack ${STACK_NAME}\n`);
   const localAws = await startPlatform(portBase);
-  const removeLocalFile = (): void => rmSync(localFile, { force: true });
   stopOnSignals(localAws, removeLocalFile);
   localAws.onDeath((error) => {
     process.stderr.write(`\n${error.message}\n`);
@@ -191,7 +202,7 @@ async function run(portBase: number, isExit: boolean): Promise<number> {
   try {
     const stage = await setStage(localAws);
     traffic = stage.traffic;
-    await learnFleet(stage);
+    await step('image v2 verified: the sweep has seen it in service', () => learnFleet(stage));
     const remediation = await tellStory(stage);
     if (remediation.state === 'succeeded') writeLocalFile(localAws, stage.outputs, stage.fleet, stage.mailboxUrl, remediation);
     const isProven = report(await prove(stage, remediation));
@@ -206,7 +217,9 @@ async function run(portBase: number, isExit: boolean): Promise<number> {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { exit: { type: 'boolean', default: false }, 'port-base': { type: 'string' }, help: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: { exit: { type: 'boolean', default: false }, 'port-base': { type: 'string' }, help: { type: 'boolean', default: false } },
+  });
   if (values.help) {
     say(help);
     return 0;
@@ -218,6 +231,8 @@ async function main(): Promise<number> {
 try {
   process.exit(await main());
 } catch (error) {
-  process.stderr.write(`\n${error instanceof SandboxError || (error instanceof TypeError && 'code' in error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `\n${error instanceof SandboxError || (error instanceof TypeError && 'code' in error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exit(1);
 }

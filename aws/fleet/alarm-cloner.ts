@@ -1,4 +1,13 @@
-import { type CloudWatchClient, DescribeAlarmsCommand, DisableAlarmActionsCommand, type Dimension, type MetricAlarm, PutMetricAlarmCommand, type PutMetricAlarmCommandInput, TagResourceCommand } from '@aws-sdk/client-cloudwatch';
+import {
+  type CloudWatchClient,
+  DescribeAlarmsCommand,
+  DisableAlarmActionsCommand,
+  type Dimension,
+  type MetricAlarm,
+  PutMetricAlarmCommand,
+  type PutMetricAlarmCommandInput,
+  TagResourceCommand,
+} from '@aws-sdk/client-cloudwatch';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
 import { tagKeys } from '../../core/inventory/records.ts';
@@ -23,8 +32,16 @@ export function cloneName(originalName: string, oldInstanceId: string, newInstan
   return name.slice(0, MAX_NAME_CHARACTERS);
 }
 
-async function clone(cloudWatch: CloudWatchClient, alarmName: string, originalName: string, oldInstanceId: string, newInstanceId: string): Promise<{ readonly alarmName: string }> {
-  const answer = await callAws(`describe the alarm ${alarmName}`, () => cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [alarmName], AlarmTypes: ['MetricAlarm'] })));
+async function clone(
+  cloudWatch: CloudWatchClient,
+  alarmName: string,
+  originalName: string,
+  oldInstanceId: string,
+  newInstanceId: string,
+): Promise<{ readonly alarmName: string }> {
+  const answer = await callAws(`describe the alarm ${alarmName}`, () =>
+    cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [alarmName], AlarmTypes: ['MetricAlarm'] })),
+  );
   const source = answer.MetricAlarms?.[0];
   if (source === undefined) throw new PermanentError(`The alarm ${alarmName} does not exist any more, so it cannot follow ${newInstanceId}.`);
   const input = cloneOf(source, cloneName(originalName, oldInstanceId, newInstanceId), oldInstanceId, newInstanceId);
@@ -41,10 +58,23 @@ function cloneOf(source: MetricAlarm, AlarmName: string, oldInstanceId: string, 
   const moved = (dimensions: readonly Dimension[] | undefined): Dimension[] | undefined =>
     dimensions?.map(({ Name, Value }) => ({ Name, Value: Name === 'InstanceId' && Value === oldInstanceId ? newInstanceId : Value }));
   const Metrics = source.Metrics?.map((query) =>
-    query.MetricStat?.Metric === undefined ? query : { ...query, MetricStat: { ...query.MetricStat, Metric: { ...query.MetricStat.Metric, ...present({ Dimensions: moved(query.MetricStat.Metric.Dimensions) }) } } },
+    query.MetricStat?.Metric === undefined
+      ? query
+      : {
+          ...query,
+          MetricStat: { ...query.MetricStat, Metric: { ...query.MetricStat.Metric, ...present({ Dimensions: moved(query.MetricStat.Metric.Dimensions) }) } },
+        },
   );
   const hasMetrics = Metrics !== undefined && Metrics.length > 0;
-  const single = { MetricName: source.MetricName, Namespace: source.Namespace, Statistic: source.Statistic, ExtendedStatistic: source.ExtendedStatistic, Period: source.Period, Unit: source.Unit, Dimensions: moved(source.Dimensions) };
+  const single = {
+    MetricName: source.MetricName,
+    Namespace: source.Namespace,
+    Statistic: source.Statistic,
+    ExtendedStatistic: source.ExtendedStatistic,
+    Period: source.Period,
+    Unit: source.Unit,
+    Dimensions: moved(source.Dimensions),
+  };
   return {
     AlarmName,
     EvaluationPeriods: source.EvaluationPeriods,

@@ -18,7 +18,9 @@ export function createAlarmReader(cloudWatch: CloudWatchClient): AlarmReader {
 async function readAlarms(cloudWatch: CloudWatchClient, names: readonly string[]): Promise<readonly AlarmFacts[]> {
   if (names.length > MAX_NAMES) throw new PermanentError(`${names.length} alarms asked for at once; CloudWatch answers at most ${MAX_NAMES}.`);
   if (names.length === 0) return [];
-  const answer = await callAws(`describe ${names.length} alarm(s)`, () => cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [...names], AlarmTypes: ['MetricAlarm'], MaxRecords: MAX_NAMES })));
+  const answer = await callAws(`describe ${names.length} alarm(s)`, () =>
+    cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [...names], AlarmTypes: ['MetricAlarm'], MaxRecords: MAX_NAMES })),
+  );
   return Promise.all((answer.MetricAlarms ?? []).map((alarm) => alarmFacts(cloudWatch, alarm)));
 }
 
@@ -52,7 +54,8 @@ async function alarmsOfInstance(cloudWatch: CloudWatchClient, instanceId: string
   for (const AlarmNamePrefix of prefixes) {
     const alarms = await callAws(`list the alarms ${AlarmNamePrefix}*`, async () => {
       const pages: MetricAlarm[] = [];
-      for await (const page of paginateDescribeAlarms({ client: cloudWatch }, { AlarmNamePrefix, AlarmTypes: ['MetricAlarm'], MaxRecords: MAX_NAMES })) pages.push(...(page.MetricAlarms ?? []));
+      for await (const page of paginateDescribeAlarms({ client: cloudWatch }, { AlarmNamePrefix, AlarmTypes: ['MetricAlarm'], MaxRecords: MAX_NAMES }))
+        pages.push(...(page.MetricAlarms ?? []));
       return pages;
     });
     for (const alarm of alarms) if (instanceOf(alarm) === instanceId && alarm.AlarmName !== undefined) found.set(alarm.AlarmName, alarm);

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { DescribeImagesCommand, DescribeInstanceAttributeCommand, DescribeInstanceCreditSpecificationsCommand, DescribeInstancesCommand, DescribeVolumesCommand, type EC2Client, type Instance, type InstanceAttributeName } from '@aws-sdk/client-ec2';
+import {
+  DescribeImagesCommand,
+  DescribeInstanceAttributeCommand,
+  DescribeInstanceCreditSpecificationsCommand,
+  DescribeInstancesCommand,
+  DescribeVolumesCommand,
+  type EC2Client,
+  type Instance,
+  type InstanceAttributeName,
+} from '@aws-sdk/client-ec2';
 import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { present } from '../../core/environment/present.ts';
 import type { Capture, CapturedTarget } from '../../core/remediation/capture.ts';
@@ -13,12 +22,18 @@ import { findTargetGroups, readRegistered } from './targets.ts';
 export function createCaptureReader(ec2: EC2Client, elb: ElasticLoadBalancingV2Client): CaptureReader {
   return {
     capture: async (instanceId, targetGroupNames, at) => {
-      const answer = await absentOr(`describe ${instanceId}`, ['InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed'], () => ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })));
+      const answer = await absentOr(`describe ${instanceId}`, ['InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed'], () =>
+        ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })),
+      );
       const instance = answer?.Reservations?.[0]?.Instances?.[0];
       if (instance === undefined) return undefined;
       const facts = factsOf(instance);
       if (facts.state === 'terminated' || facts.state === 'shutting-down') return undefined;
-      const [attributes, volumes, targets] = [await readAttributes(ec2, facts), await readVolumes(ec2, instance), await readTargets(elb, instanceId, targetGroupNames)];
+      const [attributes, volumes, targets] = [
+        await readAttributes(ec2, facts),
+        await readVolumes(ec2, instance),
+        await readTargets(elb, instanceId, targetGroupNames),
+      ];
       return buildCapture(instance, facts, { attributes, volumes, targets, at });
     },
   };
@@ -32,7 +47,6 @@ interface Parts {
 }
 
 function buildCapture(instance: Instance, facts: InstanceFacts, { attributes, volumes, targets, at }: Parts): Capture {
-  const metadata = instance.MetadataOptions;
   return {
     formatVersion: 1,
     instanceId: facts.instanceId,
@@ -50,12 +64,7 @@ function buildCapture(instance: Instance, facts: InstanceFacts, { attributes, vo
     terminationProtection: attributes.terminationProtection,
     stopProtection: attributes.stopProtection,
     shutdownBehavior: attributes.shutdownBehavior,
-    metadataOptions: {
-      httpTokens: metadata?.HttpTokens ?? 'optional',
-      httpPutResponseHopLimit: metadata?.HttpPutResponseHopLimit ?? 1,
-      httpEndpoint: metadata?.HttpEndpoint ?? 'enabled',
-      instanceMetadataTags: metadata?.InstanceMetadataTags ?? 'disabled',
-    },
+    metadataOptions: metadataOf(instance),
     rootDeviceName: instance.RootDeviceName ?? '/dev/xvda',
     volumes,
     tags: Object.fromEntries(Object.entries(facts.tags).filter(([key]) => !key.startsWith('aws:') && !key.startsWith('perennial:'))),
@@ -68,6 +77,15 @@ function buildCapture(instance: Instance, facts: InstanceFacts, { attributes, vo
       creditSpecification: attributes.creditSpecification,
       userData: attributes.userData,
     }),
+  };
+}
+
+function metadataOf({ MetadataOptions: options }: Instance): Capture['metadataOptions'] {
+  return {
+    httpTokens: options?.HttpTokens ?? 'optional',
+    httpPutResponseHopLimit: options?.HttpPutResponseHopLimit ?? 1,
+    httpEndpoint: options?.HttpEndpoint ?? 'enabled',
+    instanceMetadataTags: options?.InstanceMetadataTags ?? 'disabled',
   };
 }
 
@@ -94,7 +112,9 @@ interface Attributes {
 }
 
 async function readAttribute(ec2: EC2Client, instanceId: string, attribute: InstanceAttributeName) {
-  return callAws(`read the ${attribute} of ${instanceId}`, () => ec2.send(new DescribeInstanceAttributeCommand({ InstanceId: instanceId, Attribute: attribute })));
+  return callAws(`read the ${attribute} of ${instanceId}`, () =>
+    ec2.send(new DescribeInstanceAttributeCommand({ InstanceId: instanceId, Attribute: attribute })),
+  );
 }
 
 async function readAttributes(ec2: EC2Client, facts: InstanceFacts): Promise<Attributes> {
@@ -127,21 +147,29 @@ export async function readUserData(ec2: EC2Client, instanceId: string): Promise<
 }
 
 async function readArchitecture(ec2: EC2Client, facts: InstanceFacts): Promise<string> {
-  const answer = await absentOr(`describe the image ${facts.imageId}`, ['InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable'], () => ec2.send(new DescribeImagesCommand({ ImageIds: [facts.imageId], IncludeDisabled: true })));
+  const answer = await absentOr(`describe the image ${facts.imageId}`, ['InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable'], () =>
+    ec2.send(new DescribeImagesCommand({ ImageIds: [facts.imageId], IncludeDisabled: true })),
+  );
   return answer?.Images?.[0]?.Architecture ?? 'unknown';
 }
 
 /** Only burstable types have credits: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances.html */
 async function readCredits(ec2: EC2Client, facts: InstanceFacts): Promise<string | undefined> {
   if (!/^t\d/.test(facts.instanceType)) return undefined;
-  const answer = await callAws(`read the credits of ${facts.instanceId}`, () => ec2.send(new DescribeInstanceCreditSpecificationsCommand({ InstanceIds: [facts.instanceId] })));
+  const answer = await callAws(`read the credits of ${facts.instanceId}`, () =>
+    ec2.send(new DescribeInstanceCreditSpecificationsCommand({ InstanceIds: [facts.instanceId] })),
+  );
   return answer.InstanceCreditSpecifications?.[0]?.CpuCredits;
 }
 
 async function readVolumes(ec2: EC2Client, instance: Instance): Promise<Capture['volumes']> {
-  const mappings = (instance.BlockDeviceMappings ?? []).flatMap((mapping) => (mapping.Ebs?.VolumeId === undefined ? [] : [{ ...mapping, volumeId: mapping.Ebs.VolumeId }]));
+  const mappings = (instance.BlockDeviceMappings ?? []).flatMap((mapping) =>
+    mapping.Ebs?.VolumeId === undefined ? [] : [{ ...mapping, volumeId: mapping.Ebs.VolumeId }],
+  );
   if (mappings.length === 0) return [];
-  const answer = await callAws(`describe the volumes of ${instance.InstanceId}`, () => ec2.send(new DescribeVolumesCommand({ VolumeIds: mappings.map(({ volumeId }) => volumeId) })));
+  const answer = await callAws(`describe the volumes of ${instance.InstanceId}`, () =>
+    ec2.send(new DescribeVolumesCommand({ VolumeIds: mappings.map(({ volumeId }) => volumeId) })),
+  );
   return mappings.map(({ DeviceName = '', Ebs, volumeId }) => {
     const volume = answer.Volumes?.find((candidate) => candidate.VolumeId === volumeId);
     return {

@@ -16,7 +16,9 @@ export function createImageReader(ec2: EC2Client, ssm: SSMClient): ImageReader {
 }
 
 async function describeImage(ec2: EC2Client, imageId: string): Promise<ImageFacts | undefined> {
-  const answer = await absentOr(`describe the image ${imageId}`, absentImageCodes, () => ec2.send(new DescribeImagesCommand({ ImageIds: [imageId], IncludeDisabled: true })));
+  const answer = await absentOr(`describe the image ${imageId}`, absentImageCodes, () =>
+    ec2.send(new DescribeImagesCommand({ ImageIds: [imageId], IncludeDisabled: true })),
+  );
   const image = answer?.Images?.[0];
   if (image === undefined) return undefined;
   return {
@@ -34,7 +36,9 @@ async function readHistory(ssm: SSMClient, name: string): Promise<readonly strin
   const versions = await absentOr(`read the history of ${name}`, ['ParameterNotFound'], async () => {
     const found: { readonly version: number; readonly value: string }[] = [];
     for await (const page of paginateGetParameterHistory({ client: ssm }, { Name: name, MaxResults: PAGE })) {
-      found.push(...(page.Parameters ?? []).flatMap(({ Version, Value }) => (Version === undefined || Value === undefined ? [] : [{ version: Version, value: Value }])));
+      found.push(
+        ...(page.Parameters ?? []).flatMap(({ Version, Value }) => (Version === undefined || Value === undefined ? [] : [{ version: Version, value: Value }])),
+      );
     }
     return found;
   });

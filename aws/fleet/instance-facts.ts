@@ -22,7 +22,21 @@ export function tagsOf(tags: readonly { readonly Key?: string | undefined; reado
 }
 
 function dataVolumesOf(instance: Instance): readonly string[] {
-  return (instance.BlockDeviceMappings ?? []).filter((mapping) => mapping.DeviceName !== instance.RootDeviceName).flatMap((mapping) => mapping.Ebs?.VolumeId ?? []);
+  return (instance.BlockDeviceMappings ?? [])
+    .filter((mapping) => mapping.DeviceName !== instance.RootDeviceName)
+    .flatMap((mapping) => mapping.Ebs?.VolumeId ?? []);
+}
+
+function placeOf(instance: Instance): Pick<InstanceFacts, 'availabilityZone' | 'subnetId' | 'vpcId' | 'securityGroupIds' | 'securityGroupNames'> {
+  const groups = instance.SecurityGroups ?? [];
+  return {
+    availabilityZone: instance.Placement?.AvailabilityZone ?? 'none',
+    // A terminated instance has lost its subnet and VPC.
+    subnetId: instance.SubnetId ?? 'none',
+    vpcId: instance.VpcId ?? 'none',
+    securityGroupIds: groups.flatMap((group) => group.GroupId ?? []),
+    securityGroupNames: groups.flatMap((group) => group.GroupName ?? []),
+  };
 }
 
 /** EC2's description in our words; https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html */
@@ -34,12 +48,7 @@ export function factsOf(instance: Instance): InstanceFacts {
     launchedAt: needed(instance.LaunchTime, 'a launch time', instanceId).toISOString(),
     imageId: needed(instance.ImageId, 'an image', instanceId),
     instanceType: needed(instance.InstanceType, 'a type', instanceId),
-    availabilityZone: instance.Placement?.AvailabilityZone ?? 'none',
-    // A terminated instance has lost its subnet and VPC.
-    subnetId: instance.SubnetId ?? 'none',
-    vpcId: instance.VpcId ?? 'none',
-    securityGroupIds: (instance.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []),
-    securityGroupNames: (instance.SecurityGroups ?? []).flatMap((group) => group.GroupName ?? []),
+    ...placeOf(instance),
     lifecycle: instance.InstanceLifecycle === 'spot' ? 'spot' : 'on-demand',
     rootDeviceType: instance.RootDeviceType === 'instance-store' ? 'instance-store' : 'ebs',
     dataVolumeIds: dataVolumesOf(instance),
@@ -63,7 +72,9 @@ const checks: Readonly<Record<SummaryStatus, StatusCheck>> = {
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceStatus.html */
 export function statusOf(status: Ec2Status): InstanceStatus {
   const details = [...(status.SystemStatus?.Details ?? []), ...(status.InstanceStatus?.Details ?? [])];
-  const since = details.flatMap((detail) => (detail.ImpairedSince === undefined ? [] : [detail.ImpairedSince.toISOString()])).toSorted((left, right) => (left < right ? -1 : 1))[0];
+  const since = details
+    .flatMap((detail) => (detail.ImpairedSince === undefined ? [] : [detail.ImpairedSince.toISOString()]))
+    .toSorted((left, right) => (left < right ? -1 : 1))[0];
   return {
     instanceId: needed(status.InstanceId, 'an id', status.InstanceId),
     system: checks[status.SystemStatus?.Status ?? 'insufficient-data'],

@@ -1,5 +1,12 @@
 import { type AutoScalingClient, DescribeAutoScalingInstancesCommand } from '@aws-sdk/client-auto-scaling';
-import { DescribeInstancesCommand, DescribeInstanceStatusCommand, type EC2Client, type Filter, paginateDescribeInstances, paginateDescribeInstanceStatus } from '@aws-sdk/client-ec2';
+import {
+  DescribeInstancesCommand,
+  DescribeInstanceStatusCommand,
+  type EC2Client,
+  type Filter,
+  paginateDescribeInstances,
+  paginateDescribeInstanceStatus,
+} from '@aws-sdk/client-ec2';
 import { PermanentError } from '../../core/environment/errors.ts';
 import type { InventoryReader } from '../../core/inventory/ports.ts';
 import type { InstanceFacts, InstanceReader, InstanceStatus } from '../../core/remediation/ports.ts';
@@ -31,7 +38,9 @@ export function createInstanceReader(ec2: EC2Client, autoScaling: AutoScalingCli
     readStatus: (instanceId) => readStatus(ec2, instanceId),
     findByTag: (key, value) => findByTag(ec2, key, value),
     isGroupMember: async (instanceId) => {
-      const answer = await callAws(`ask whether ${instanceId} is in an Auto Scaling group`, () => autoScaling.send(new DescribeAutoScalingInstancesCommand({ InstanceIds: [instanceId] })));
+      const answer = await callAws(`ask whether ${instanceId} is in an Auto Scaling group`, () =>
+        autoScaling.send(new DescribeAutoScalingInstancesCommand({ InstanceIds: [instanceId] })),
+      );
       return (answer.AutoScalingInstances ?? []).length > 0;
     },
   };
@@ -44,7 +53,9 @@ async function readInstance(ec2: EC2Client, instanceId: string): Promise<Instanc
 }
 
 async function readStatus(ec2: EC2Client, instanceId: string): Promise<InstanceStatus | undefined> {
-  const answer = await absentOr(`read the status of ${instanceId}`, absentCodes, () => ec2.send(new DescribeInstanceStatusCommand({ InstanceIds: [instanceId] })));
+  const answer = await absentOr(`read the status of ${instanceId}`, absentCodes, () =>
+    ec2.send(new DescribeInstanceStatusCommand({ InstanceIds: [instanceId] })),
+  );
   const status = answer?.InstanceStatuses?.[0];
   return status === undefined ? undefined : statusOf(status);
 }

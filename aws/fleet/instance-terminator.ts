@@ -27,6 +27,8 @@ async function listQuarantined(ec2: EC2Client): Promise<readonly InstanceFacts[]
 
 /** One id a call: one protected id blocks its whole batch (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html). */
 async function terminate(ec2: EC2Client, instanceId: string): Promise<void> {
-  await callAws(`lift the termination protection of ${instanceId}`, () => ec2.send(new ModifyInstanceAttributeCommand({ InstanceId: instanceId, DisableApiTermination: { Value: false } })));
+  await callAws(`lift the termination protection of ${instanceId}`, () =>
+    ec2.send(new ModifyInstanceAttributeCommand({ InstanceId: instanceId, DisableApiTermination: { Value: false } })),
+  );
   await callAws(`terminate ${instanceId}`, () => ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] })));
 }

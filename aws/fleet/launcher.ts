@@ -1,4 +1,13 @@
-import { type BlockDeviceMapping, DescribeInstancesCommand, DescribeSubnetsCommand, type EC2Client, type _InstanceType, RunInstancesCommand, type RunInstancesCommandInput, type ResourceType } from '@aws-sdk/client-ec2';
+import {
+  type BlockDeviceMapping,
+  DescribeInstancesCommand,
+  DescribeSubnetsCommand,
+  type EC2Client,
+  type _InstanceType,
+  RunInstancesCommand,
+  type RunInstancesCommandInput,
+  type ResourceType,
+} from '@aws-sdk/client-ec2';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { tagKeys } from '../../core/inventory/records.ts';
 import { type LaunchRequest, type ReplacementLauncher, UserDataLostError } from '../../core/remediation/ports.ts';
@@ -18,7 +27,8 @@ export function createLauncher(ec2: EC2Client): ReplacementLauncher {
 }
 
 async function rehearse(ec2: EC2Client, request: LaunchRequest): Promise<{ readonly kind: 'possible' | 'impossible'; readonly reason: string }> {
-  if (Object.keys(request.tags).length > MAX_TAGS) return { kind: 'impossible', reason: `The replacement would have ${Object.keys(request.tags).length} tags; EC2 allows ${MAX_TAGS}` };
+  if (Object.keys(request.tags).length > MAX_TAGS)
+    return { kind: 'impossible', reason: `The replacement would have ${Object.keys(request.tags).length} tags; EC2 allows ${MAX_TAGS}` };
   const { subnetId } = request.capture;
   const subnets = await callAws(`describe the subnet ${subnetId}`, () => ec2.send(new DescribeSubnetsCommand({ SubnetIds: [subnetId] })));
   const free = subnets.Subnets?.[0]?.AvailableIpAddressCount ?? 0;
@@ -27,7 +37,11 @@ async function rehearse(ec2: EC2Client, request: LaunchRequest): Promise<{ reado
 }
 
 /** A dry run that would have worked answers with the error DryRunOperation: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html */
-async function dryRun(ec2: EC2Client, input: RunInstancesCommandInput, free: number): Promise<{ readonly kind: 'possible' | 'impossible'; readonly reason: string }> {
+async function dryRun(
+  ec2: EC2Client,
+  input: RunInstancesCommandInput,
+  free: number,
+): Promise<{ readonly kind: 'possible' | 'impossible'; readonly reason: string }> {
   try {
     await ec2.send(new RunInstancesCommand({ ...input, DryRun: true }));
     throw new PermanentError('EC2 answered a dry run as if it were none; nothing more is tried.');
@@ -46,7 +60,8 @@ async function launch(ec2: EC2Client, request: LaunchRequest): Promise<{ readonl
   const input = await buildInput(ec2, request);
   const answer = await callAws(`launch the replacement of ${request.capture.instanceId}`, () => ec2.send(new RunInstancesCommand(input)));
   const instanceId = answer.Instances?.[0]?.InstanceId;
-  if (instanceId === undefined) throw new PermanentError(`EC2 answered the launch for ${request.remediationId} without an instance id; look for the tag ${tagKeys.remediation}.`);
+  if (instanceId === undefined)
+    throw new PermanentError(`EC2 answered the launch for ${request.remediationId} without an instance id; look for the tag ${tagKeys.remediation}.`);
   return { instanceId };
 }
 
@@ -55,7 +70,9 @@ async function findLaunched(ec2: EC2Client, { remediationId, capture }: LaunchRe
     { Name: `tag:${tagKeys.remediation}`, Values: [remediationId] },
     { Name: 'instance-state-name', Values: ['pending', 'running'] },
   ];
-  const answer = await callAws(`look for what ${remediationId} has launched`, () => ec2.send(new DescribeInstancesCommand({ Filters: filters, MaxResults: 50 })));
+  const answer = await callAws(`look for what ${remediationId} has launched`, () =>
+    ec2.send(new DescribeInstancesCommand({ Filters: filters, MaxResults: 50 })),
+  );
   const ids = (answer.Reservations ?? []).flatMap((reservation) => (reservation.Instances ?? []).flatMap((instance) => instance.InstanceId ?? []));
   return ids.find((instanceId) => instanceId !== capture.instanceId);
 }
@@ -65,7 +82,9 @@ async function userDataOf(ec2: EC2Client, { capture, userDataFrom }: LaunchReque
   if (userDataFrom === undefined || capture.userData === undefined) return undefined;
   const bytes = await readUserDataOrNone(ec2, userDataFrom);
   if (bytes === undefined || hashOf(bytes) !== capture.userData.sha256) {
-    throw new UserDataLostError(`The user data of ${userDataFrom} is ${bytes === undefined ? 'gone' : 'not what it was'}; without it the replacement would not be the same. Launch it by hand with the right user data.`);
+    throw new UserDataLostError(
+      `The user data of ${userDataFrom} is ${bytes === undefined ? 'gone' : 'not what it was'}; without it the replacement would not be the same. Launch it by hand with the right user data.`,
+    );
   }
   return bytes.toString('base64');
 }
@@ -84,7 +103,7 @@ async function buildInput(ec2: EC2Client, request: LaunchRequest): Promise<RunIn
   const userData = await userDataOf(ec2, request);
   return {
     ImageId: imageId,
-    // EC2 gave this text itself; the SDK's list of types is only as new as the SDK.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- EC2 gave this text itself; the SDK's list of types is only as new as the SDK
     InstanceType: capture.instanceType as _InstanceType,
     MinCount: 1,
     MaxCount: 1,
@@ -102,7 +121,10 @@ async function buildInput(ec2: EC2Client, request: LaunchRequest): Promise<RunIn
       HttpEndpoint: capture.metadataOptions.httpEndpoint === 'disabled' ? 'disabled' : 'enabled',
       InstanceMetadataTags: capture.metadataOptions.instanceMetadataTags === 'enabled' ? 'enabled' : 'disabled',
     },
-    TagSpecifications: (['instance', 'volume', 'network-interface'] satisfies ResourceType[]).map((ResourceType) => ({ ResourceType, Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) })),
+    TagSpecifications: (['instance', 'volume', 'network-interface'] satisfies ResourceType[]).map((ResourceType) => ({
+      ResourceType,
+      Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+    })),
     ...optionalInput(request, userData),
   };
 }
@@ -125,6 +147,12 @@ function rootMapping(capture: LaunchRequest['capture']): BlockDeviceMapping | un
   const VolumeType = root.volumeType === 'gp2' || root.volumeType === 'standard' ? root.volumeType : 'gp3';
   return {
     DeviceName: capture.rootDeviceName,
-    Ebs: { VolumeSize: root.sizeGiB, VolumeType, DeleteOnTermination: root.deleteOnTermination, ...(root.encrypted ? { Encrypted: true } : {}), ...(root.kmsKeyId === undefined ? {} : { KmsKeyId: root.kmsKeyId }) },
+    Ebs: {
+      VolumeSize: root.sizeGiB,
+      VolumeType,
+      DeleteOnTermination: root.deleteOnTermination,
+      ...(root.encrypted ? { Encrypted: true } : {}),
+      ...(root.kmsKeyId === undefined ? {} : { KmsKeyId: root.kmsKeyId }),
+    },
   };
 }

@@ -33,10 +33,14 @@ async function isolate(ec2: EC2Client, instanceId: string, vpcId: string): Promi
   if (securityGroupId === undefined) throw new PermanentError(`The quarantine group of ${vpcId} has no id; ${instanceId} was not isolated.`);
   await removeEgress(ec2, group);
   const answer = await callAws(`describe ${instanceId}`, () => ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })));
-  const interfaces = (answer.Reservations?.[0]?.Instances?.[0]?.NetworkInterfaces ?? []).flatMap((networkInterface) => networkInterface.NetworkInterfaceId ?? []);
+  const interfaces = (answer.Reservations?.[0]?.Instances?.[0]?.NetworkInterfaces ?? []).flatMap(
+    (networkInterface) => networkInterface.NetworkInterfaceId ?? [],
+  );
   if (interfaces.length === 0) throw new PermanentError(`${instanceId} has no network interface to isolate.`);
   for (const NetworkInterfaceId of interfaces) {
-    await callAws(`isolate ${NetworkInterfaceId} of ${instanceId}`, () => ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups: [securityGroupId] })));
+    await callAws(`isolate ${NetworkInterfaceId} of ${instanceId}`, () =>
+      ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups: [securityGroupId] })),
+    );
   }
   return { securityGroupId };
 }
@@ -100,9 +104,13 @@ async function mark(
   const answer = await callAws(`describe ${instanceId}`, () => ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })));
   const present = tagsOf(answer.Reservations?.[0]?.Instances?.[0]?.Tags);
   const removed = Object.entries(present).filter(([key]) => removeTagKeys.includes(key));
-  await callAws(`tag ${instanceId}`, () => ec2.send(new CreateTagsCommand({ Resources: [instanceId], Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) })));
+  await callAws(`tag ${instanceId}`, () =>
+    ec2.send(new CreateTagsCommand({ Resources: [instanceId], Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) })),
+  );
   if (removed.length > 0) {
-    await callAws(`take automation tags off ${instanceId}`, () => ec2.send(new DeleteTagsCommand({ Resources: [instanceId], Tags: removed.map(([Key]) => ({ Key })) })));
+    await callAws(`take automation tags off ${instanceId}`, () =>
+      ec2.send(new DeleteTagsCommand({ Resources: [instanceId], Tags: removed.map(([Key]) => ({ Key })) })),
+    );
   }
   return { removedTags: Object.fromEntries(removed) };
 }

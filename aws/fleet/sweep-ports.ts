@@ -10,5 +10,14 @@ import { createTargetReader } from './targets.ts';
 /** What the sweep and the poll of impaired instances use, on AWS. */
 export function createSweepPorts({ store, scope, clock, log }: Keeper & { readonly log: Log }): SweepPorts {
   const { ec2, elb, ssm } = createFleetClients();
-  return { store, scope, clock, log, inventory: createInventoryReader(ec2), targets: createTargetReader(elb), images: createImageReader(ec2, ssm), captures: createCaptureReader(ec2, elb) };
+  return {
+    store,
+    scope,
+    clock,
+    log,
+    inventory: createInventoryReader(ec2),
+    targets: createTargetReader(elb),
+    images: createImageReader(ec2, ssm),
+    captures: createCaptureReader(ec2, elb),
+  };
 }

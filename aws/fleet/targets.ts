@@ -37,14 +37,20 @@ function healthOf(instanceId: string, target: CapturedTarget, description: Targe
 /** The named groups that exist; DescribeTargetGroups fails as a whole for one that does not, so each is asked by itself. */
 export async function findTargetGroups(elb: ElasticLoadBalancingV2Client, names: readonly string[]): Promise<readonly TargetGroup[]> {
   const groups = await Promise.all(
-    names.map((name) => absentOr(`describe the target group ${name}`, ['TargetGroupNotFoundException', 'TargetGroupNotFound'], () => elb.send(new DescribeTargetGroupsCommand({ Names: [name] })))),
+    names.map((name) =>
+      absentOr(`describe the target group ${name}`, ['TargetGroupNotFoundException', 'TargetGroupNotFound'], () =>
+        elb.send(new DescribeTargetGroupsCommand({ Names: [name] })),
+      ),
+    ),
   );
   return groups.flatMap((answer) => answer?.TargetGroups ?? []);
 }
 
 /** Every registered target of a group, in our words. */
 export async function readRegistered(elb: ElasticLoadBalancingV2Client, group: TargetGroup): Promise<readonly TargetHealth[]> {
-  const answer = await callAws(`read the targets of ${group.TargetGroupName}`, () => elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: group.TargetGroupArn })));
+  const answer = await callAws(`read the targets of ${group.TargetGroupName}`, () =>
+    elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: group.TargetGroupArn })),
+  );
   return (answer.TargetHealthDescriptions ?? []).flatMap((description) => {
     const { Id, Port } = description.Target ?? {};
     const target = { targetGroupArn: group.TargetGroupArn ?? '', targetGroupName: group.TargetGroupName ?? '', port: Port ?? group.Port ?? 0 };
@@ -74,12 +80,16 @@ export function createTargetRegistrar(elb: ElasticLoadBalancingV2Client): Target
   return {
     register: async (instanceId, targets) => {
       for (const { targetGroupArn, targetGroupName, port } of targets) {
-        await callAws(`register ${instanceId} with ${targetGroupName}:${port}`, () => elb.send(new RegisterTargetsCommand({ TargetGroupArn: targetGroupArn, Targets: [{ Id: instanceId, Port: port }] })));
+        await callAws(`register ${instanceId} with ${targetGroupName}:${port}`, () =>
+          elb.send(new RegisterTargetsCommand({ TargetGroupArn: targetGroupArn, Targets: [{ Id: instanceId, Port: port }] })),
+        );
       }
     },
     deregister: async (instanceId, targets) => {
       for (const { targetGroupArn, targetGroupName, port } of targets) {
-        await callAws(`deregister ${instanceId} from ${targetGroupName}:${port}`, () => elb.send(new DeregisterTargetsCommand({ TargetGroupArn: targetGroupArn, Targets: [{ Id: instanceId, Port: port }] })));
+        await callAws(`deregister ${instanceId} from ${targetGroupName}:${port}`, () =>
+          elb.send(new DeregisterTargetsCommand({ TargetGroupArn: targetGroupArn, Targets: [{ Id: instanceId, Port: port }] })),
+        );
       }
     },
   };

@@ -33,7 +33,14 @@ interface RecordsEnvironment {
 /** Composed once per cold start. */
 export function createRecordKeeper(serviceName: string, environment: RecordsEnvironment): RecordKeeper {
   const client = DynamoDBDocumentClient.from(new DynamoDBClient(boundedClientOptions), { marshallOptions: { removeUndefinedValues: true } });
-  const store = new DynamoRecordStore({ client, tableName: environment.TABLE_NAME, clock: systemClock, ids: systemIds, randomness: systemRandomness, sleepMilliseconds });
+  const store = new DynamoRecordStore({
+    client,
+    tableName: environment.TABLE_NAME,
+    clock: systemClock,
+    ids: systemIds,
+    randomness: systemRandomness,
+    sleepMilliseconds,
+  });
   const scope = scopeOf(environment);
   return { store, scope, clock: systemClock, hasher: systemHasher, log: createLog(serviceName), catalog: () => currentCatalog(store, scope) };
 }
@@ -55,7 +62,12 @@ export function createPlatform(serviceName: string, environment: TopicsEnvironme
   const keeper = createRecordKeeper(serviceName, environment);
   const publisher = new SnsNotificationPublisher({
     client: new SNSClient(boundedClientOptions),
-    topicArns: { critical: environment.TOPIC_CRITICAL_ARN, high: environment.TOPIC_HIGH_ARN, warning: environment.TOPIC_WARNING_ARN, info: environment.TOPIC_INFO_ARN },
+    topicArns: {
+      critical: environment.TOPIC_CRITICAL_ARN,
+      high: environment.TOPIC_HIGH_ARN,
+      warning: environment.TOPIC_WARNING_ARN,
+      info: environment.TOPIC_INFO_ARN,
+    },
   });
   return { ...keeper, publisher, journal: createJournal({ ...keeper, publisher }) };
 }

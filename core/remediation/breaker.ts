@@ -18,7 +18,12 @@ export const closedBreaker: Breaker = { state: 'closed', isProbeFailed: false };
  * The group's circuit breaker (design section 7): opens when more than the limit are unhealthy; closes when the count has stayed
  * at or under the limit for the cool-down. A person reopens probing by resuming the system.
  */
-export function nextBreaker(breaker: Breaker, count: { readonly members: number; readonly unhealthy: number }, rule: { readonly maxUnhealthyPercent: number; readonly cooldownSeconds: number }, now: Timestamp): Breaker {
+export function nextBreaker(
+  breaker: Breaker,
+  count: { readonly members: number; readonly unhealthy: number },
+  rule: { readonly maxUnhealthyPercent: number; readonly cooldownSeconds: number },
+  now: Timestamp,
+): Breaker {
   const isOver = count.unhealthy > groupLimit(count.members, rule.maxUnhealthyPercent);
   if (breaker.state === 'closed') return isOver ? { state: 'open', since: now, isProbeFailed: false } : breaker;
   if (isOver) return withoutCalm(breaker);
@@ -39,7 +44,13 @@ const PLATFORM_CALM_SECONDS = 1800;
  * The platform breaker: more than max(5, 10 % of systems) distinct systems unhealthy within 5 minutes opens it;
  * it closes after 30 minutes below, or when a person resumes.
  */
-export function nextPlatform(platform: Platform, systemsInCatalog: number, unhealthySystem: string | undefined, minimumSystems: number, now: Timestamp): Platform {
+export function nextPlatform(
+  platform: Platform,
+  systemsInCatalog: number,
+  unhealthySystem: string | undefined,
+  minimumSystems: number,
+  now: Timestamp,
+): Platform {
   const recent = platform.unhealthySystems.filter((entry) => entry.system !== unhealthySystem && secondsBetween(entry.at, now) < PLATFORM_WINDOW_SECONDS);
   const unhealthySystems = unhealthySystem === undefined ? recent : [...recent, { system: unhealthySystem, at: now }];
   const isOver = unhealthySystems.length > Math.max(minimumSystems, Math.floor(systemsInCatalog / 10));

@@ -51,9 +51,7 @@ export const captureSchema = z.object({
   ),
   /** All but `aws:*` and `perennial:*`, which are set afresh. */
   tags: z.record(z.string(), z.string()),
-  targets: z.array(
-    z.object({ targetGroupArn: z.string(), targetGroupName: z.string(), port: z.number(), vpcId: z.optional(z.string()) }),
-  ),
+  targets: z.array(z.object({ targetGroupArn: z.string(), targetGroupName: z.string(), port: z.number(), vpcId: z.optional(z.string()) })),
   /** What a replacement cannot keep, in words, for the plan before and the record after. */
   cannotKeep: z.array(z.string()),
 });

@@ -80,11 +80,13 @@ const MAX_WAIT_SECONDS = 300;
 export async function advance(ports: DriverPorts, remediationId: string, role: 'observe' | 'act', giveUp?: GiveUp): Promise<DriverAnswer> {
   const { store, clock, scope } = ports.observe;
   const session = await RemediationSession.open(store, clock, scope, remediationId);
-  if (session === undefined) throw new PermanentError(`There is no remediation ${remediationId}. It was never claimed, so nothing was touched; look at the incident.`);
+  if (session === undefined)
+    throw new PermanentError(`There is no remediation ${remediationId}. It was never claimed, so nothing was touched; look at the incident.`);
   const { record } = session;
   if (record.state !== 'running') return ended(record);
   const row = rowOf(record.phase);
-  if (giveUp === undefined && row.role !== role) return { remediationId, next: row.role, waitSeconds: 0, outcome: 'open', reason: `${record.phase} is for ${row.role}` };
+  if (giveUp === undefined && row.role !== role)
+    return { remediationId, next: row.role, waitSeconds: 0, outcome: 'open', reason: `${record.phase} is for ${row.role}` };
   const result = giveUp === undefined ? await runBounded(ports, session) : givenUp(giveUp);
   return settle(ports, session, result);
 }
@@ -105,7 +107,9 @@ async function runBounded(ports: DriverPorts, session: RemediationSession): Prom
   const limitSeconds = deadlineSeconds(rowOf(record.phase).deadline, declared.policy);
   const result = await runGuarded(ports, session, declared);
   const elapsed = secondsBetween(record.phaseStartedAt, ports.observe.clock.now());
-  return result.kind === 'wait' && elapsed > limitSeconds ? { kind: 'failed', reason: `${record.phase} took longer than its ${limitSeconds} s: ${result.reason}` } : result;
+  return result.kind === 'wait' && elapsed > limitSeconds
+    ? { kind: 'failed', reason: `${record.phase} took longer than its ${limitSeconds} s: ${result.reason}` }
+    : result;
 }
 
 type Declared = { readonly system: System; readonly policy: RemediationPolicy };
@@ -115,7 +119,8 @@ async function runGuarded(ports: DriverPorts, session: RemediationSession, decla
     const paused = await pauseReason(ports, session.record);
     return paused === undefined ? await runPhase(ports, session, declared) : { kind: 'failed', reason: paused };
   } catch (error) {
-    if (error instanceof RetryableError) return { kind: 'wait', seconds: RETRY_SECONDS, reason: `To be tried again: ${error.message}`, memory: session.record.memory };
+    if (error instanceof RetryableError)
+      return { kind: 'wait', seconds: RETRY_SECONDS, reason: `To be tried again: ${error.message}`, memory: session.record.memory };
     if (error instanceof PermanentError) return { kind: 'failed', reason: error.message };
     throw error;
   }

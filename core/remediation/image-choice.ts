@@ -28,10 +28,14 @@ export function chooseImage(candidates: ImageCandidates): ImageChoice {
   const skipped = candidates.attempt > 1 && good.length > 1 ? 1 : 0;
   const chosen = good[skipped];
   if (chosen !== undefined) {
-    const which = skipped === 0 ? 'the newest approved image verified in this group' : `the last known good image, because attempt ${candidates.attempt} does not trust ${good[0]}`;
+    const which =
+      skipped === 0
+        ? 'the newest approved image verified in this group'
+        : `the last known good image, because attempt ${candidates.attempt} does not trust ${good[0]}`;
     return { kind: 'chosen', imageId: chosen, reason: `${chosen} is ${which}` };
   }
   const peer = candidates.peerImageIds.find((imageId) => !isRevoked(imageId));
-  if (peer !== undefined) return { kind: 'chosen', imageId: peer, reason: `${peer} is what healthy peers run; no approved image is verified in this group yet` };
+  if (peer !== undefined)
+    return { kind: 'chosen', imageId: peer, reason: `${peer} is what healthy peers run; no approved image is verified in this group yet` };
   return { kind: 'none', reason: `None of the ${approvedHistory.length} approved images has been seen in service in ${groupId}, and there is no healthy peer` };
 }

@@ -65,7 +65,12 @@ async function finished(ports: JournalPorts, record: Remediation): Promise<void>
   if (record.state === 'running') return;
   const ending = endings[record.state];
   const at = record.timing.endedAt ?? ports.clock.now();
-  await addTimelineEvent(ports, record.incidentId, { at, eventId: `${record.id}:ended`, kind: 'remediation', text: `Remediation ${record.state}: ${record.reason}` });
+  await addTimelineEvent(ports, record.incidentId, {
+    at,
+    eventId: `${record.id}:ended`,
+    kind: 'remediation',
+    text: `Remediation ${record.state}: ${record.reason}`,
+  });
   const incident = await setIncidentState(ports, record.incidentId, ending.incident, record.reason, at);
   const isQuiet = record.state === 'vetoed' && quietGuardrails.includes(record.failure?.guardrail ?? '');
   // What is over needs nobody, however the repair ended.

@@ -18,7 +18,8 @@ const silent: readonly string[] = ['succeeded', 'would-have'];
 /** The page that can not be lost behind a repair: silent only for a recorded success. */
 export async function pageUnlessRecovered({ store, scope, journal }: PagePorts, remediationId: string): Promise<boolean> {
   const found = await readRecord(store, remediationType, keys.remediation(scope, remediationId));
-  if (found === undefined) throw new PermanentError(`The page timer names the remediation ${remediationId}, which has no record. Look for its incident: perennial incidents`);
+  if (found === undefined)
+    throw new PermanentError(`The page timer names the remediation ${remediationId}, which has no record. Look for its incident: perennial incidents`);
   if (silent.includes(found.body.state)) return false;
   await journal.pageAnyway(found.body);
   return true;

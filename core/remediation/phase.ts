@@ -48,7 +48,12 @@ export interface PhaseContext<Ports> {
 }
 
 /** Facts a phase adds to the record. */
-export type RecordPatch = Partial<Pick<Remediation, 'newInstanceId' | 'imageId' | 'imageReason' | 'guardrails' | 'timing' | 'differences' | 'captureAgeSeconds' | 'recoverySeconds' | 'isRtoMet'>>;
+export type RecordPatch = Partial<
+  Pick<
+    Remediation,
+    'newInstanceId' | 'imageId' | 'imageReason' | 'guardrails' | 'timing' | 'differences' | 'captureAgeSeconds' | 'recoverySeconds' | 'isRtoMet'
+  >
+>;
 
 /** What one run of a phase decided, with its reason. */
 export type PhaseResult =

@@ -58,10 +58,24 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
     guardrails: verdicts,
     wouldStop: [...refusal, ...verdicts.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason }) => `${name}: ${reason}`)],
     imageId: image,
-    kept: capture === undefined ? [] : ['instance type', 'subnet and zone', 'security groups', 'instance profile', 'tags', 'user data (by hash)', 'metadata options', ...capture.targets.map((target) => `target group ${target.targetGroupName}:${target.port}`)],
+    kept:
+      capture === undefined
+        ? []
+        : [
+            'instance type',
+            'subnet and zone',
+            'security groups',
+            'instance profile',
+            'tags',
+            'user data (by hash)',
+            'metadata options',
+            ...capture.targets.map((target) => `target group ${target.targetGroupName}:${target.port}`),
+          ],
     cannotKeep: capture?.cannotKeep ?? ['everything: the instance is gone and no capture of it was kept'],
   };
 }
+
+const known = <Value>(value: Value): { readonly isKnown: true; readonly value: Value } => ({ isKnown: true, value });
 
 /** The claim as it would be decided, without writing it. */
 async function rehearseClaim({ store, scope, clock }: ObservePorts, request: PlanRequest, record: Remediation) {
@@ -72,7 +86,6 @@ async function rehearseClaim({ store, scope, clock }: ObservePorts, request: Pla
     (await readRecord(store, platformType, keys.platform(scope)))?.body ?? emptyPlatform,
   ];
   const decision = decideClaim({ slot, group, platform }, request, record.id, clock.now());
-  const known = <Value>(value: Value): { readonly isKnown: true; readonly value: Value } => ({ isKnown: true, value });
   return {
     facts: { slot: known(decision.state.slot), group: known(decision.state.group), platform: known(decision.state.platform) },
     refusal: decision.kind === 'refuse' ? `${decision.guardrail}: ${decision.reason}` : undefined,

@@ -83,7 +83,13 @@ export const remediationSchema = z.object({
   /** What the present phase remembers between reads, for example how many healthy reads in a row. */
   memory: z.record(z.string(), z.union([z.string(), z.number()])),
   phases: z.array(
-    z.object({ name: phaseNameSchema, startedAt: z.string(), endedAt: z.string(), outcome: z.enum(['done', 'failed', 'vetoed', 'skipped']), reason: z.string() }),
+    z.object({
+      name: phaseNameSchema,
+      startedAt: z.string(),
+      endedAt: z.string(),
+      outcome: z.enum(['done', 'failed', 'vetoed', 'skipped']),
+      reason: z.string(),
+    }),
   ),
   guardrails: z.array(z.object({ name: z.string(), verdict: z.enum(['pass', 'veto', 'approve']), reason: z.string() })),
   calls: z.record(z.string(), callSchema),

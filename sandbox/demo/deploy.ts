@@ -27,13 +27,15 @@ export type StackOutputs = z.infer<typeof outputsSchema>;
 
 export const STACK_NAME = 'Perennial';
 
-interface Deployment extends LocalEndpoints {
+export interface Deployment extends LocalEndpoints {
   readonly accountId: string;
   readonly projectFolder: string;
   /** Folder for the assembly and the outputs; one per local AWS. */
   readonly workFolder: string;
   /** The catalog to publish, for example `sandbox/ops`. */
   readonly catalogDirectory: string;
+  /** More context values of the app, for example `{ sweepMinutes: '10' }`. */
+  readonly context?: Readonly<Record<string, string>>;
 }
 
 const DEPLOY_LIMIT_MILLISECONDS = 240_000;
@@ -71,7 +73,8 @@ export async function bootstrap(deployment: Deployment): Promise<void> {
 }
 
 function contextOf(deployment: Deployment): readonly string[] {
-  return ['-c', `catalogDirectory=${deployment.catalogDirectory}`, '-c', 'allowDirty=true', '--output', join(deployment.workFolder, 'cdk.out')];
+  const context = { catalogDirectory: deployment.catalogDirectory, allowDirty: 'true', ...deployment.context };
+  return [...Object.entries(context).flatMap(([name, value]) => ['-c', `${name}=${value}`]), '--output', join(deployment.workFolder, 'cdk.out')];
 }
 
 /** `cdk deploy` of the real app; gives the stack's outputs. Deploying again updates it. */

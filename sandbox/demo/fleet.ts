@@ -80,7 +80,9 @@ async function createNetwork(ec2: EC2Client, region: string): Promise<Network> {
 async function runSeed(ec2: EC2Client, subnetId: string): Promise<string> {
   const images = await ec2.send(new DescribeImagesCommand({ Owners: ['amazon'], Filters: [{ Name: 'architecture', Values: ['x86_64'] }] }));
   const stock = images.Images?.find((image) => image.Name?.startsWith('amzn2') === true) ?? images.Images?.[0];
-  const answer = await ec2.send(new RunInstancesCommand({ ImageId: required(stock?.ImageId, 'stock image'), InstanceType: INSTANCE_TYPE, MinCount: 1, MaxCount: 1, SubnetId: subnetId }));
+  const answer = await ec2.send(
+    new RunInstancesCommand({ ImageId: required(stock?.ImageId, 'stock image'), InstanceType: INSTANCE_TYPE, MinCount: 1, MaxCount: 1, SubnetId: subnetId }),
+  );
   return required(answer.Instances?.[0]?.InstanceId, 'seed instance');
 }
 

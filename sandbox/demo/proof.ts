@@ -35,26 +35,26 @@ async function proveReplacement(parts: StoryParts, remediation: Remediation): Pr
   ];
 }
 
-async function proveOld(parts: StoryParts): Promise<readonly Proof[]> {
-  const [old, targets] = [await readInstance(parts, parts.fleet.victim), await readTargets(parts)];
-  const groupIds = (old?.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []);
+async function proveIsolation(parts: StoryParts, instance: Instance | undefined): Promise<Proof> {
+  const groupIds = (instance?.SecurityGroups ?? []).flatMap((group) => group.GroupId ?? []);
   const groups = await parts.clients.ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: groupIds }));
   const rules = (groups.SecurityGroups ?? []).flatMap((group) => [...(group.IpPermissions ?? []), ...(group.IpPermissionsEgress ?? [])]);
-  const tags = new Map((old?.Tags ?? []).map((tag) => [tag.Key ?? '', tag.Value ?? '']));
+  return {
+    what: 'the old instance is isolated',
+    isTrue: groupIds.length === 1 && rules.length === 0,
+    found: `${groupIds.length} group(s), ${rules.length} rule(s)`,
+  };
+}
+
+async function proveOld(parts: StoryParts): Promise<readonly Proof[]> {
+  const [old, targets] = [await readInstance(parts, parts.fleet.victim), await readTargets(parts)];
+  const incidentTag = (old?.Tags ?? []).find((tag) => tag.Key === 'perennial:quarantine')?.Value ?? 'no tag';
   const state = targets.get(parts.fleet.victim);
   return [
     { what: 'the old instance is out of its target group', isTrue: state === undefined || state === 'unused', found: state ?? 'not registered' },
-    {
-      what: 'the old instance is isolated',
-      isTrue: groupIds.length === 1 && rules.length === 0,
-      found: `${groupIds.length} group(s), ${rules.length} rule(s)`,
-    },
+    await proveIsolation(parts, old),
     { what: 'the old instance is stopped and kept', isTrue: old?.State?.Name === 'stopped', found: old?.State?.Name ?? 'gone' },
-    {
-      what: 'it carries the incident',
-      isTrue: tags.get('perennial:quarantine')?.startsWith('inc-') === true,
-      found: tags.get('perennial:quarantine') ?? 'no tag',
-    },
+    { what: 'it carries the incident', isTrue: incidentTag.startsWith('inc-'), found: incidentTag },
   ];
 }
 
@@ -73,34 +73,36 @@ async function proveUntouched(parts: StoryParts): Promise<readonly Proof[]> {
 /** A message that was read stays hidden for a second. */
 const MAIL_LIMIT_SECONDS = 20;
 
-async function proveRecords(parts: StoryParts, remediation: Remediation): Promise<readonly Proof[]> {
-  const incident = await readIncident(parts, remediation.incidentId);
+async function proveMails(parts: StoryParts): Promise<Proof> {
   const mails = await until('The delivery of both messages', MAIL_LIMIT_SECONDS, async () => {
     const read = await readMailbox(parts.clients, parts.mailboxUrl);
     return read.length >= 2 ? read : undefined;
   }).catch(() => []);
-  const executions = await parts.clients.stepFunctions.send(
+  const hasMail = (word: string): boolean => mails.some((mail) => `${mail.subject}\n${mail.text}`.toLowerCase().includes(word));
+  return {
+    what: 'the mailbox got the replacing and the recovered message',
+    isTrue: hasMail('replacing') && hasMail('recovered'),
+    found: `${mails.length} messages`,
+  };
+}
+
+async function proveRecords(parts: StoryParts, remediation: Remediation): Promise<readonly Proof[]> {
+  const incident = await readIncident(parts, remediation.incidentId);
+  const answer = await parts.clients.stepFunctions.send(
     new ListExecutionsCommand({ stateMachineArn: parts.outputs.StateMachineArn, statusFilter: 'SUCCEEDED' }),
   );
-  const hasMail = (word: string): boolean => mails.some((mail) => mail.text.toLowerCase().includes(word) || mail.subject.toLowerCase().includes(word));
+  const executions = answer.executions ?? [];
+  const badSeconds = incident?.budgetShare?.badSeconds ?? 0;
   return [
     { what: 'the remediation is recorded as succeeded', isTrue: remediation.state === 'succeeded', found: remediation.state },
     { what: 'the incident is resolved', isTrue: incident?.state === 'resolved', found: incident?.state ?? 'no incident' },
-    {
-      what: 'its share of the error budget is recorded',
-      isTrue: (incident?.budgetShare?.badSeconds ?? 0) > 0,
-      found: `${incident?.budgetShare?.badSeconds ?? 0} s`,
-    },
+    { what: 'its share of the error budget is recorded', isTrue: badSeconds > 0, found: `${badSeconds} s` },
     {
       what: 'the execution succeeded',
-      isTrue: (executions.executions ?? []).some((execution) => execution.name === remediation.executionName),
-      found: `${executions.executions?.length ?? 0} succeeded`,
+      isTrue: executions.some((execution) => execution.name === remediation.executionName),
+      found: `${executions.length} succeeded`,
     },
-    {
-      what: 'the mailbox got the replacing and the recovered message',
-      isTrue: hasMail('replacing') && hasMail('recovered'),
-      found: `${mails.length} messages`,
-    },
+    await proveMails(parts),
   ];
 }
 

@@ -9,7 +9,11 @@ import { SERVICE_NAMESPACE } from './traffic.ts';
  */
 export async function readBudgetFromMetrics(clients: DemoClients, service: string): Promise<{ readonly badSeconds: number; readonly remainingRatio: number }> {
   const end = new Date(Math.floor(host.now() / 60_000) * 60_000);
-  const stat = (name: string) => ({ Metric: { Namespace: SERVICE_NAMESPACE, MetricName: name, Dimensions: [{ Name: 'Service', Value: service }] }, Period: 60, Stat: 'Sum' });
+  const stat = (name: string) => ({
+    Metric: { Namespace: SERVICE_NAMESPACE, MetricName: name, Dimensions: [{ Name: 'Service', Value: service }] },
+    Period: 60,
+    Stat: 'Sum',
+  });
   const answer = await clients.cloudWatch.send(
     new GetMetricDataCommand({
       StartTime: new Date(end.getTime() - 3_600_000),

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PutMetricAlarmCommand } from '@aws-sdk/client-cloudwatch';
+import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { InvokeCommand } from '@aws-sdk/client-lambda';
 import type { Scope } from '../../core/environment/ports.ts';
 import { listOpenIncidents, readTimeline } from '../../core/incidents/incidents.ts';
@@ -60,6 +61,17 @@ export async function runNow(clients: DemoClients, functionName: string): Promis
   return body;
 }
 
+const VERIFY_LIMIT_SECONDS = 60;
+
+/** Image v2 counts as verified once the sweep has seen it in service for the policy's time, in two looks. */
+export async function learnFleet({ clients, outputs, records, scope, fleet }: StoryParts): Promise<void> {
+  await until('The verification of image v2', VERIFY_LIMIT_SECONDS, async () => {
+    await runNow(clients, outputs.SweepFunctionName);
+    const page = await records.query(partitions.images(scope), `web#${fleet.imageV2}`, { limit: 1 });
+    return JSON.stringify(page.records[0]?.body ?? {}).includes('shop-web/web') ? true : undefined;
+  });
+}
+
 /** Makes the overlay's load balancer call the target unhealthy; the traffic generator then puts the alarm's metric. */
 export async function makeUnhealthy({ fleetEndpoint }: Pick<StoryParts, 'fleetEndpoint'>, instanceId: string): Promise<void> {
   const answer = await fetch(`${fleetEndpoint}/_perennial/targets/${instanceId}`, { method: 'POST', body: JSON.stringify({ state: 'unhealthy' }) });
@@ -75,6 +87,15 @@ export async function until<Value>(what: string, limitSeconds: number, look: () 
     if (performance.now() > deadline) throw new SandboxError(`${what} did not happen within ${limitSeconds} s. Look at the logs under .perennial/logs.`);
     await delay(500);
   }
+}
+
+/** Customers come once the doors are open: before that their requests would be bad minutes of nobody. */
+export async function untilHealthy({ clients, fleet }: Pick<StoryParts, 'clients' | 'fleet'>, count: number): Promise<void> {
+  await until(`${count} healthy targets`, 60, async () => {
+    const answer = await clients.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn: fleet.targetGroupArn }));
+    const healthy = (answer.TargetHealthDescriptions ?? []).filter((description) => description.TargetHealth?.State === 'healthy');
+    return healthy.length >= count ? true : undefined;
+  });
 }
 
 /** The instances by what they are to us. */

@@ -167,7 +167,11 @@ export class Fleet {
     const answer = await this.#forward(call);
     const groups = listParameter(parameters, /^SecurityGroupId\.\d+$/);
     if (answer.statusCode !== 200 || groups.length === 0) return answer;
-    const described = await this.#ask(call.raw, { Action: 'DescribeNetworkInterfaces', Version: '2016-11-15', 'NetworkInterfaceId.1': parameters.get('NetworkInterfaceId') ?? '' });
+    const described = await this.#ask(call.raw, {
+      Action: 'DescribeNetworkInterfaces',
+      Version: '2016-11-15',
+      'NetworkInterfaceId.1': parameters.get('NetworkInterfaceId') ?? '',
+    });
     const [, attachment = ''] = described.split('<attachment>');
     const instanceId = textOf(attachment, 'instanceId');
     if (instanceId === undefined || textOf(attachment, 'deviceIndex') !== '0') return answer;

@@ -25,7 +25,8 @@ export async function storedCapture({ ports, session }: PhaseContext<ObservePort
 export const capture: ObservePhase = async (context) => {
   const { ports, session } = context;
   const best = await bestCapture(context);
-  if (best === undefined) return { kind: 'failed', reason: `${session.record.oldInstanceId} is gone and the sweep has kept no capture of it; nothing can be restored` };
+  if (best === undefined)
+    return { kind: 'failed', reason: `${session.record.oldInstanceId} is gone and the sweep has kept no capture of it; nothing can be restored` };
   const key = keys.capture(ports.scope, session.record.oldInstanceId);
   await updateRecord(ports.store, captureType, key, () => best);
   const ageSeconds = Math.max(0, Math.round(secondsBetween(best.capturedAt, addSeconds(ports.clock.now(), 0))));

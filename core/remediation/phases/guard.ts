@@ -30,7 +30,12 @@ async function readMembers(ports: ObservePorts, system: System): Promise<readonl
 }
 
 /** In repair counts as unhealthy; starting and deliberately stopped ones are on neither side (design section 2). */
-function countGroup(members: readonly InstanceFacts[], targets: readonly TargetHealth[], group: Group, oldInstanceId: string): { members: number; unhealthy: number } {
+function countGroup(
+  members: readonly InstanceFacts[],
+  targets: readonly TargetHealth[],
+  group: Group,
+  oldInstanceId: string,
+): { members: number; unhealthy: number } {
   const unhealthySlots = new Set(group.unhealthy.map((entry) => entry.slotId));
   const unhealthyIds = new Set(targets.filter((target) => target.state === 'unhealthy').map((target) => target.instanceId));
   const isUnhealthy = (instance: InstanceFacts): boolean =>
@@ -45,7 +50,11 @@ function peerImages(members: readonly InstanceFacts[], targets: readonly TargetH
   return [...new Set(peers.map((instance) => instance.imageId))];
 }
 
-async function readImageChoice({ ports, session, system }: PhaseContext<ObservePorts>, members: readonly InstanceFacts[], targets: readonly TargetHealth[]): Promise<ImageChoice> {
+async function readImageChoice(
+  { ports, session, system }: PhaseContext<ObservePorts>,
+  members: readonly InstanceFacts[],
+  targets: readonly TargetHealth[],
+): Promise<ImageChoice> {
   const { role } = system.spec.image;
   const [approvedHistory, stored] = await Promise.all([
     ports.images.approvedHistory(role),
@@ -94,9 +103,17 @@ export async function readFacts(context: PhaseContext<ObservePorts>): Promise<Gu
     status,
     alarm,
     targets: registered.isKnown ? { isKnown: true, value: registered.value.filter((target) => target.instanceId === record.oldInstanceId) } : registered,
-    groupCount: known ? { isKnown: true, value: countGroup(members.value, registered.value, group.value, record.oldInstanceId) } : { isKnown: false, why: 'members or target health unknown' },
-    isImageInLineage: history.isKnown && instance.isKnown ? { isKnown: true, value: instance.value === undefined || history.value.includes(instance.value.imageId) } : { isKnown: false, why: 'image history unknown' },
-    image: members.isKnown && registered.isKnown ? await know(() => readImageChoice(context, members.value, registered.value)) : { isKnown: false, why: 'members or target health unknown' },
+    groupCount: known
+      ? { isKnown: true, value: countGroup(members.value, registered.value, group.value, record.oldInstanceId) }
+      : { isKnown: false, why: 'members or target health unknown' },
+    isImageInLineage:
+      history.isKnown && instance.isKnown
+        ? { isKnown: true, value: instance.value === undefined || history.value.includes(instance.value.imageId) }
+        : { isKnown: false, why: 'image history unknown' },
+    image:
+      members.isKnown && registered.isKnown
+        ? await know(() => readImageChoice(context, members.value, registered.value))
+        : { isKnown: false, why: 'members or target health unknown' },
   };
 }
 

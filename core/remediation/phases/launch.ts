@@ -37,7 +37,8 @@ export const preflight: ActPhase = async (context) => {
   if (image === undefined) return { kind: 'failed', reason: `The image ${imageId} does not exist` };
   if (image.state !== 'available') return { kind: 'failed', reason: `The image ${imageId} is ${image.state}, not available` };
   if (capture === undefined) return { kind: 'failed', reason: `${session.record.oldInstanceId} is gone and no capture of it was kept` };
-  if (image.architecture !== capture.architecture) return { kind: 'failed', reason: `The image is ${image.architecture}, the instance ${capture.architecture}` };
+  if (image.architecture !== capture.architecture)
+    return { kind: 'failed', reason: `The image is ${image.architecture}, the instance ${capture.architecture}` };
   const rehearsal = await ports.launcher.rehearse(launchRequest(session.record, system, capture, imageId));
   return rehearsal.kind === 'possible' ? { kind: 'done', reason: rehearsal.reason } : { kind: 'failed', reason: rehearsal.reason };
 };

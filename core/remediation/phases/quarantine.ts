@@ -10,7 +10,8 @@ export const foreignAutomationTags = ['Schedule', 'schedule', 'backup', 'Backup'
 
 const MAX_EVIDENCE_CHARACTERS = 4000;
 
-const isGone = (instance: InstanceFacts | undefined): boolean => instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down';
+const isGone = (instance: InstanceFacts | undefined): boolean =>
+  instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down';
 
 /** Evidence first: nothing is done to an instance before what it said last is kept with the incident. */
 async function keepEvidence({ ports, session }: PhaseContext<ActPorts>, instanceId: string): Promise<void> {
@@ -43,7 +44,8 @@ async function quarantineInstance(context: PhaseContext<ActPorts>, instance: Ins
   await session.mutate(`isolate:${instanceId}`, () => ports.quarantine.isolate(instanceId, vpcId).then(({ securityGroupId }) => ({ securityGroupId })));
   await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
   const after = await ports.instances.read(instanceId);
-  if (after !== undefined && !isGone(after) && after.state !== 'stopped') return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after.state}` };
+  if (after !== undefined && !isGone(after) && after.state !== 'stopped')
+    return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after.state}` };
   await session.mutate(`drop-profile:${instanceId}`, () =>
     ports.quarantine.dropProfile(instanceId).then(({ instanceProfileArn }) => (instanceProfileArn === undefined ? undefined : { instanceProfileArn })),
   );

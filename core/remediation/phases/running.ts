@@ -13,8 +13,10 @@ async function awaitRunningInstance({ ports, session, policy }: PhaseContext<Obs
   const [instance, status] = [await ports.instances.read(instanceId), await ports.instances.readStatus(instanceId)];
   const poll = policy.spec.statusPollSeconds;
   // Right after the launch EC2 may not know the id yet (eventual consistency): absence is not failure here, the deadline is.
-  if (instance === undefined || instance.state === 'pending') return { kind: 'wait', seconds: poll, reason: `${instanceId} is ${instance?.state ?? 'not listed yet'}`, memory: {} };
-  if (instance.state !== 'running') return { kind: 'failed', reason: `${instanceId} is ${instance.state} instead of running: ${instance.stateReason ?? 'EC2 gives no reason'}` };
+  if (instance === undefined || instance.state === 'pending')
+    return { kind: 'wait', seconds: poll, reason: `${instanceId} is ${instance?.state ?? 'not listed yet'}`, memory: {} };
+  if (instance.state !== 'running')
+    return { kind: 'failed', reason: `${instanceId} is ${instance.state} instead of running: ${instance.stateReason ?? 'EC2 gives no reason'}` };
   const now = ports.clock.now();
   const since = session.record.memory['runningSince'];
   const runningSince = typeof since === 'string' ? since : now;

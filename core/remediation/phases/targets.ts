@@ -6,7 +6,9 @@ import { storedCapture } from './capture.ts';
 const noTargets: PhaseResult = { kind: 'done', reason: 'The instance was in no target group' };
 
 function describeTargets(health: readonly TargetHealth[]): string {
-  return health.map((target) => `${target.targetGroupName}:${target.port} ${target.state}${target.reason === undefined ? '' : ` (${target.reason})`}`).join(', ');
+  return health
+    .map((target) => `${target.targetGroupName}:${target.port} ${target.state}${target.reason === undefined ? '' : ` (${target.reason})`}`)
+    .join(', ');
 }
 
 /** Recovery time ends here: detected → in service (S0-19). */
@@ -54,7 +56,12 @@ export const awaitHealthy: ObservePhase = async (context) => {
   const reads = isHealthy ? Number(memory['healthyReads'] ?? 0) + 1 : 0;
   const wanted = policy.spec.healthyReads;
   if (reads >= wanted) return { kind: 'done', reason: `Healthy ${reads} times in a row: ${describeTargets(health)}`, patch: inServicePatch(context, now) };
-  return { kind: 'wait', seconds: policy.spec.healthyReadIntervalSeconds, reason: `${reads} of ${wanted} healthy reads: ${describeTargets(health)}`, memory: { healthyReads: reads } };
+  return {
+    kind: 'wait',
+    seconds: policy.spec.healthyReadIntervalSeconds,
+    reason: `${reads} of ${wanted} healthy reads: ${describeTargets(health)}`,
+    memory: { healthyReads: reads },
+  };
 };
 
 export const deregister: ActPhase = (context) => deregisterInstance(context, context.session.record.oldInstanceId, 'deregister-old');
@@ -68,7 +75,8 @@ export const drain: ObservePhase = async (context) => {
   const isOut = health.every((target) => target.state === 'unregistered' || target.state === 'unused');
   if (isOut) return { kind: 'done', reason: 'No target group sends it traffic any more' };
   const waited = secondsBetween(session.record.phaseStartedAt, ports.clock.now());
-  if (waited >= policy.spec.drainSeconds) return { kind: 'done', reason: `The drain time of ${policy.spec.drainSeconds} s is over: ${describeTargets(health)}` };
+  if (waited >= policy.spec.drainSeconds)
+    return { kind: 'done', reason: `The drain time of ${policy.spec.drainSeconds} s is over: ${describeTargets(health)}` };
   return { kind: 'wait', seconds: Math.min(30, Math.max(1, Math.ceil(policy.spec.drainSeconds - waited))), reason: describeTargets(health) };
 };
 
@@ -79,7 +87,8 @@ export const verify: ObservePhase = async (context) => {
   if (newInstanceId === undefined) return { kind: 'failed', reason: 'No replacement was launched' };
   const { targets } = await storedCapture(context);
   const instance = await ports.instances.read(newInstanceId);
-  if (instance?.state !== 'running') return { kind: 'failed', reason: `${newInstanceId} is ${instance?.state ?? 'gone'} during verification: ${instance?.stateReason ?? 'no reason given'}` };
+  if (instance?.state !== 'running')
+    return { kind: 'failed', reason: `${newInstanceId} is ${instance?.state ?? 'gone'} during verification: ${instance?.stateReason ?? 'no reason given'}` };
   const health = targets.length === 0 ? [] : await ports.targets.health(newInstanceId, targets);
   return verification(context, newInstanceId, health);
 };
@@ -91,7 +100,8 @@ function verification({ ports, session, policy }: PhaseContext<ObservePorts>, ne
   if (badReads >= 2) return { kind: 'failed', reason: `${newInstanceId} stopped serving during verification: ${describeTargets(health)}` };
   const now = ports.clock.now();
   const leftSeconds = policy.spec.verifiedAfterSeconds - secondsBetween(phaseStartedAt, now);
-  if (leftSeconds <= 0 && !isBad) return { kind: 'done', reason: `It has served for ${policy.spec.verifiedAfterSeconds} s`, patch: { timing: { ...timing, verifiedAt: now } } };
+  if (leftSeconds <= 0 && !isBad)
+    return { kind: 'done', reason: `It has served for ${policy.spec.verifiedAfterSeconds} s`, patch: { timing: { ...timing, verifiedAt: now } } };
   const seconds = Math.min(policy.spec.healthyReadIntervalSeconds, Math.max(1, Math.ceil(leftSeconds)));
   return { kind: 'wait', seconds, reason: `Verifying, ${Math.max(0, Math.ceil(leftSeconds))} s left`, memory: { badReads } };
 }
@@ -99,7 +109,9 @@ function verification({ ports, session, policy }: PhaseContext<ObservePorts>, ne
 /** The replacement may have been launched without anybody hearing of it: then it is found by its tag. */
 export const deregisterNew: ActPhase = async (context) => {
   const { newInstanceId } = context.session.record;
-  return newInstanceId === undefined ? { kind: 'done', reason: 'No replacement is known that could be registered' } : deregisterInstance(context, newInstanceId, 'deregister-new');
+  return newInstanceId === undefined
+    ? { kind: 'done', reason: 'No replacement is known that could be registered' }
+    : deregisterInstance(context, newInstanceId, 'deregister-new');
 };
 
 export const registerOld: ActPhase = (context) => registerInstance(context, context.session.record.oldInstanceId, 'register-old');

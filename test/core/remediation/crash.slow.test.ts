@@ -57,9 +57,15 @@ async function assertWhole(world: World, remediationId: string, where: string): 
   const remediation = await readRemediation(world, remediationId);
   const launched = world.region.all().filter((instance) => instance.tags[tagKeys.remediation] === remediationId && instance.instanceId !== OLD);
   expect(remediation.state, where).toBe('succeeded');
-  expect(launched.map((instance) => instance.instanceId), `${where}: exactly one replacement`).toEqual([remediation.newInstanceId]);
+  expect(
+    launched.map((instance) => instance.instanceId),
+    `${where}: exactly one replacement`,
+  ).toEqual([remediation.newInstanceId]);
   const targets = await world.region.targets.registered(['shop-web']);
-  expect(targets.filter((target) => target.state === 'healthy').map((target) => target.instanceId), where).toContain(remediation.newInstanceId);
+  expect(
+    targets.filter((target) => target.state === 'healthy').map((target) => target.instanceId),
+    where,
+  ).toContain(remediation.newInstanceId);
   expect(world.region.all().find((instance) => instance.instanceId === OLD)?.state, where).toBe('stopped');
   const [slot, group, platform] = [
     await readRecord(world.store, slotType, keys.slot(testScope, remediation.slotId)),

@@ -4,7 +4,20 @@ import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../../core/records/record-type.ts';
 import { captureType } from '../../../core/remediation/capture.ts';
 import { pauseType, slotType } from '../../../core/remediation/record.ts';
-import { admitOld, createWorld, driverPorts, OLD, play, readIncident, readRemediation, startOld, testScope, verifyImage, webTarget, type World } from './world.ts';
+import {
+  admitOld,
+  createWorld,
+  driverPorts,
+  OLD,
+  play,
+  readIncident,
+  readRemediation,
+  startOld,
+  testScope,
+  verifyImage,
+  webTarget,
+  type World,
+} from './world.ts';
 
 async function replaceOld(world: World) {
   await verifyImage(world);
@@ -21,7 +34,13 @@ async function targetStates(world: World): Promise<Record<string, string>> {
 }
 
 async function pauseAll(world: World): Promise<void> {
-  await createRecord(world.store, pauseType, keys.pause(testScope, 'global'), { target: 'global', isPaused: true, by: 'ops', reason: 'network work', at: world.clock.now() });
+  await createRecord(world.store, pauseType, keys.pause(testScope, 'global'), {
+    target: 'global',
+    isPaused: true,
+    by: 'ops',
+    reason: 'network work',
+    at: world.clock.now(),
+  });
 }
 
 describe('a full replacement of a `multiple` system', () => {
@@ -41,7 +60,20 @@ describe('a full replacement of a `multiple` system', () => {
   it('runs its phases in the order of the design', async () => {
     const remediation = await replaceOld(createWorld());
     expect(remediation.phases.map((phase) => phase.name)).toEqual([
-      'confirm', 'guard', 'preflight', 'capture', 'launch', 'await-running', 'register', 'await-healthy', 'deregister', 'drain', 'transfer-alarms', 'quarantine', 'verify', 'finish',
+      'confirm',
+      'guard',
+      'preflight',
+      'capture',
+      'launch',
+      'await-running',
+      'register',
+      'await-healthy',
+      'deregister',
+      'drain',
+      'transfer-alarms',
+      'quarantine',
+      'verify',
+      'finish',
     ]);
   });
 
@@ -128,7 +160,14 @@ describe('a `single` system', () => {
     });
     const remediation = await readRemediation(world, id);
     expect(remediation.failure).toMatchObject({ phase: 'launch', reason: 'InsufficientInstanceCapacity' });
-    expect(remediation.phases.map((phase) => phase.name).slice(-6)).toEqual(['deregister-new', 'quarantine-new', 'start-old', 'await-old-running', 'register-old', 'finish']);
+    expect(remediation.phases.map((phase) => phase.name).slice(-6)).toEqual([
+      'deregister-new',
+      'quarantine-new',
+      'start-old',
+      'await-old-running',
+      'register-old',
+      'finish',
+    ]);
     expect(stateOf(world, OLD)).toBe('running');
     expect(world.sent.at(-1)).toMatchObject({ channels: ['https', 'email', 'sms'] });
   });
@@ -214,11 +253,16 @@ describe('modes and switches', () => {
     await verifyImage(world);
     const id = await startOld(world);
     let hasPaused = false;
-    await play(world, id, () => driverPorts(world), async () => {
-      if (hasPaused || !world.region.all().some((instance) => instance.instanceId.startsWith('i-new'))) return;
-      hasPaused = true;
-      await pauseAll(world);
-    });
+    await play(
+      world,
+      id,
+      () => driverPorts(world),
+      async () => {
+        if (hasPaused || !world.region.all().some((instance) => instance.instanceId.startsWith('i-new'))) return;
+        hasPaused = true;
+        await pauseAll(world);
+      },
+    );
     const remediation = await readRemediation(world, id);
     expect(remediation).toMatchObject({ state: 'failed', failure: { reason: 'Paused (global) by ops: network work' } });
     expect(stateOf(world, remediation.newInstanceId ?? '')).toBe('stopped');

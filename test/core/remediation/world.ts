@@ -80,7 +80,14 @@ export function createWorld(topology: 'multiple' | 'single' = 'multiple', spec: 
   region.approveImage('web', 'ami-v2');
   const peers = topology === 'multiple' ? ['i-peer1', 'i-peer2'] : [];
   for (const instanceId of peers) region.addInstance({ instanceId, imageId: 'ami-v2', tags, launchedAt, targets: [webTarget] });
-  region.addInstance({ instanceId: OLD, imageId: 'ami-v1', tags, launchedAt, targets: [webTarget], instanceProfileArn: 'arn:aws:iam::111122223333:instance-profile/shop-web' });
+  region.addInstance({
+    instanceId: OLD,
+    imageId: 'ami-v1',
+    tags,
+    launchedAt,
+    targets: [webTarget],
+    instanceProfileArn: 'arn:aws:iam::111122223333:instance-profile/shop-web',
+  });
   region.setTargetUnhealthy(OLD, true);
   region.addAlarm({ name: 'shop-web-unhealthy', state: 'ALARM', instanceId: OLD });
   return { clock, region, store: new MemoryRecordStore(clock), sent: [], armed: [], started: [], system: webSystem(topology), policy: webPolicy(spec) };
@@ -125,7 +132,14 @@ export function driverPorts(world: World, wrap: Wrap = plain): DriverPorts {
       return { messageId: `m-${world.sent.length}` };
     },
   });
-  const journal = createJournal({ store: act.store, scope: testScope, clock: world.clock, hasher: testHasher, publisher, catalog: async () => ({ systems: [world.system] }) });
+  const journal = createJournal({
+    store: act.store,
+    scope: testScope,
+    clock: world.clock,
+    hasher: testHasher,
+    publisher,
+    catalog: async () => ({ systems: [world.system] }),
+  });
   return { observe: act, act, journal, declared: async () => ({ system: world.system, policy: world.policy }) };
 }
 
@@ -161,7 +175,10 @@ export async function verifyImage(world: World): Promise<void> {
 export async function admitOld(world: World, instanceId = OLD, wrap: Wrap = plain): Promise<Admission> {
   const signal = unhealthySignal(world, instanceId);
   const store = wrap<RecordStore>('store', world.store);
-  const { incident } = await recordFiring({ store, scope: testScope, clock: world.clock, hasher: testHasher }, { signal, fingerprint: signal.fingerprint, place: `shop-web/${OLD}`, system: world.system, wasInInventory: true });
+  const { incident } = await recordFiring(
+    { store, scope: testScope, clock: world.clock, hasher: testHasher },
+    { signal, fingerprint: signal.fingerprint, place: `shop-web/${OLD}`, system: world.system, wasInInventory: true },
+  );
   return admit(
     {
       store,
@@ -186,7 +203,12 @@ export async function admitOld(world: World, instanceId = OLD, wrap: Wrap = plai
 const MAX_STEPS = 400;
 
 /** Plays the state machine: one step, its wait, the next, until the end. `ports` may differ per step (crashes). */
-export async function play(world: World, remediationId: string, portsOfStep: (step: number) => DriverPorts = () => driverPorts(world), between: () => Promise<void> = async () => undefined): Promise<DriverAnswer> {
+export async function play(
+  world: World,
+  remediationId: string,
+  portsOfStep: (step: number) => DriverPorts = () => driverPorts(world),
+  between: () => Promise<void> = async () => undefined,
+): Promise<DriverAnswer> {
   let role: 'observe' | 'act' = 'observe';
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const answer = await stepWithRetries(world, remediationId, role, () => portsOfStep(step));
