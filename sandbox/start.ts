@@ -157,6 +157,8 @@ async function tellStory(stage: Stage): Promise<Remediation> {
   await makeUnhealthy(stage, stage.fleet.victim);
   const remediation = await followRepair(stage, elapsed);
   const { timing } = remediation;
+  say('\nGuardrails, as they answered');
+  for (const guardrail of remediation.guardrails) say(`  ${guardrail.verdict.padEnd(5)} ${guardrail.name}: ${guardrail.reason}`);
   say(
     `\nRecovery: ${remediation.recoverySeconds ?? '-'} s from detection to in service; the RTO is ${remediation.rtoSeconds} s: ${remediation.isRtoMet === true ? 'met' : 'missed'}`,
   );

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { addSeconds } from '../environment/time.ts';
 import type { RecordType } from '../records/record-type.ts';
 
 /** An instance as the sweep saw it. Written only when something changed. */
@@ -27,7 +28,14 @@ export const instanceRecordSchema = z.object({
   name: z.optional(z.string()),
 });
 export type InstanceRecord = z.infer<typeof instanceRecordSchema>;
-export const instanceType: RecordType<InstanceRecord> = { name: 'instance', schema: instanceRecordSchema };
+/** What is gone is remembered for a quarter: long enough for questions, and groups that churn do not fill the inventory. */
+const GONE_KEPT_SECONDS = 90 * 86_400;
+
+export const instanceType: RecordType<InstanceRecord> = {
+  name: 'instance',
+  schema: instanceRecordSchema,
+  expiresAt: (body) => (body.status === 'gone' ? addSeconds(body.changedAt, GONE_KEPT_SECONDS) : undefined),
+};
 
 /** A system: declared by the catalog, observed by the sweep. */
 export const systemRecordSchema = z.object({
@@ -38,6 +46,8 @@ export const systemRecordSchema = z.object({
     instanceIds: z.array(z.string()),
     imageIds: z.array(z.string()),
     zones: z.array(z.string()),
+    /** Running members by role: the denominators of the groups. */
+    membersByRole: z.record(z.string(), z.number()),
   }),
   /** Append-only, newest last, at most 50: who, when, why (S1-21). */
   changes: z.array(z.object({ at: z.string(), by: z.string(), what: z.string(), why: z.string(), changeClass: z.number() })),

@@ -240,11 +240,22 @@ async function writeSystems(ports: SweepPorts, world: World): Promise<number> {
       instanceIds: members.map((instance) => instance.instanceId).toSorted(byText),
       imageIds: [...new Set(members.map((instance) => instance.imageId))].toSorted(byText),
       zones: [...new Set(members.map((instance) => instance.availabilityZone))].toSorted(byText),
+      membersByRole: countRoles(members, system),
     };
     const result = await updateRecord(ports.store, systemRecordType, keys.system(ports.scope, name), (before) => nextSystem(before, name, next, world));
     if (result.written) written += 1;
   }
   return written;
+}
+
+/** In the order of the role's name, so that the same fleet gives the same text. */
+function countRoles(members: readonly InstanceFacts[], system: System): Record<string, number> {
+  const roles = members.map((instance) => instance.tags[tagKeys.role] ?? system.spec.image.role).toSorted(byText);
+  return Object.fromEntries(
+    Map.groupBy(roles, (role) => role)
+      .entries()
+      .map(([role, same]) => [role, same.length]),
+  );
 }
 
 const MAX_CHANGES = 50;

@@ -41,12 +41,12 @@ async function settlePlatform({ store, scope, clock }: SettlePorts, catalog: Com
 }
 
 async function settleGroup({ store, scope, clock }: SettlePorts, catalog: CompiledCatalog, { id }: Group): Promise<boolean> {
-  const name = id.split('/')[0] ?? id;
+  const [name = id, role = ''] = id.split('/');
   const policy = catalog.policies.find((candidate) => candidate.spec.system === name);
   const observed = (await readRecord(store, systemRecordType, keys.system(scope, name)))?.body.observed;
   if (policy === undefined || observed === undefined) return false;
   const rule = { maxUnhealthyPercent: policy.spec.caps.maxUnhealthyPercent, cooldownSeconds: policy.spec.cooldownSeconds };
-  const members = Math.max(1, observed.instanceIds.length);
+  const members = Math.max(1, observed.membersByRole[role] ?? 1);
   const result = await updateRecord(store, groupType, keys.group(scope, id), (group) =>
     group === undefined ? group : settled(group, members, rule, clock.now()),
   );

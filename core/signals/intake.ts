@@ -204,7 +204,7 @@ async function tryRepair(
     policy,
     incidentId: incident.id,
     slot,
-    groupMembers: Math.max(1, observed?.instanceIds.length ?? 1),
+    groupMembers: Math.max(1, observed?.membersByRole[slot.groupId.split('/')[1] ?? ''] ?? 1),
     systemsInCatalog: catalog.systems.length,
     trigger: {
       kind: signal.kind,

@@ -1,6 +1,7 @@
 import type { System } from '../../catalog/schema.ts';
 import { PermanentError } from '../../environment/errors.ts';
 import { imageRecordType } from '../../images/records.ts';
+import { groupIdOf, slotIdOf } from '../../inventory/classify.ts';
 import { tagKeys } from '../../inventory/records.ts';
 import { keys, partitions } from '../../records/keys.ts';
 import { parseRecord, readRecord, type RecordType } from '../../records/record-type.ts';
@@ -9,7 +10,7 @@ import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, know } 
 import { chooseImage, type ImageChoice } from '../image-choice.ts';
 import type { InstanceFacts, TargetHealth } from '../ports.ts';
 import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
-import { type Group, groupType, type Pause, pauseType, platformType, slotType } from '../record.ts';
+import { type Group, groupType, type Pause, pauseType, platformType, type Remediation, slotType } from '../record.ts';
 
 /** What must exist by now, because the claim wrote it. */
 async function readClaimed<Body>(ports: ObservePorts, type: RecordType<Body>, key: RecordKey): Promise<Body> {
@@ -24,9 +25,11 @@ async function readPauses(ports: ObservePorts, system: string): Promise<readonly
 }
 
 /** The group's members that run and are not in quarantine. */
-async function readMembers(ports: ObservePorts, system: System): Promise<readonly InstanceFacts[]> {
-  const tagged = await ports.instances.findByTag(tagKeys.system, system.metadata.name);
-  return tagged.filter((instance) => instance.state === 'running' && instance.tags[tagKeys.quarantine] === undefined);
+async function readMembers(ports: ObservePorts, system: System, groupId: string): Promise<readonly InstanceFacts[]> {
+  const { name } = system.metadata;
+  const tagged = await ports.instances.findByTag(tagKeys.system, name);
+  const isMember = (instance: InstanceFacts): boolean => groupIdOf(name, instance.tags[tagKeys.role] ?? system.spec.image.role) === groupId;
+  return tagged.filter((instance) => instance.state === 'running' && instance.tags[tagKeys.quarantine] === undefined && isMember(instance));
 }
 
 /** In repair counts as unhealthy; starting and deliberately stopped ones are on neither side (design section 2). */
@@ -34,12 +37,12 @@ function countGroup(
   members: readonly InstanceFacts[],
   targets: readonly TargetHealth[],
   group: Group,
-  oldInstanceId: string,
+  { system, oldInstanceId }: Remediation,
 ): { members: number; unhealthy: number } {
   const unhealthySlots = new Set(group.unhealthy.map((entry) => entry.slotId));
   const unhealthyIds = new Set(targets.filter((target) => target.state === 'unhealthy').map((target) => target.instanceId));
   const isUnhealthy = (instance: InstanceFacts): boolean =>
-    instance.instanceId === oldInstanceId || unhealthyIds.has(instance.instanceId) || unhealthySlots.has(instance.tags[tagKeys.slot] ?? '');
+    instance.instanceId === oldInstanceId || unhealthyIds.has(instance.instanceId) || unhealthySlots.has(slotIdOf(instance, system));
   const isOldCounted = members.some((instance) => instance.instanceId === oldInstanceId);
   return { members: members.length + (isOldCounted ? 0 : 1), unhealthy: members.filter(isUnhealthy).length + (isOldCounted ? 0 : 1) };
 }
@@ -83,7 +86,7 @@ export async function readFacts(context: PhaseContext<ObservePorts>): Promise<Gu
     know(() => ports.instances.isGroupMember(record.oldInstanceId)),
     know(() => ports.instances.readStatus(record.oldInstanceId)),
     know(() => ports.targets.registered(system.spec.targetGroups)),
-    know(() => readMembers(ports, system)),
+    know(() => readMembers(ports, system, record.groupId)),
     know(() => ports.images.approvedHistory(system.spec.image.role)),
   ]);
   const { alarmName } = record.trigger;
@@ -104,7 +107,7 @@ export async function readFacts(context: PhaseContext<ObservePorts>): Promise<Gu
     alarm,
     targets: registered.isKnown ? { isKnown: true, value: registered.value.filter((target) => target.instanceId === record.oldInstanceId) } : registered,
     groupCount: known
-      ? { isKnown: true, value: countGroup(members.value, registered.value, group.value, record.oldInstanceId) }
+      ? { isKnown: true, value: countGroup(members.value, registered.value, group.value, record) }
       : { isKnown: false, why: 'members or target health unknown' },
     isImageInLineage:
       history.isKnown && instance.isKnown

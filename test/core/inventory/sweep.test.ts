@@ -285,7 +285,7 @@ describe('systems', () => {
       name: 'shop-web',
       status: 'active',
       declaredHash: 'a'.repeat(64),
-      observed: { instanceIds: ['i-web1', 'i-web2'], imageIds: ['ami-v1'], zones: ['eu-central-1a'] },
+      observed: { instanceIds: ['i-web1', 'i-web2'], imageIds: ['ami-v1'], zones: ['eu-central-1a'], membersByRole: { web: 2 } },
       changes: [{ at: '2026-11-21T09:00:00.000Z', by: 'sweep', what: 'Instances: i-web1, i-web2; images: ami-v1', why: 'Seen by the sweep', changeClass: 2 }],
     });
     await terminate(world, 'i-web1');

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
-import { createRecord, readRecord } from '../../../core/records/record-type.ts';
+import { createRecord, readRecord, updateRecord } from '../../../core/records/record-type.ts';
 import { captureType } from '../../../core/remediation/capture.ts';
-import { pauseType, slotType } from '../../../core/remediation/record.ts';
+import { groupType, pauseType, slotType } from '../../../core/remediation/record.ts';
 import {
   admitOld,
   createWorld,
@@ -223,6 +223,33 @@ describe('failures', () => {
     await play(world, id);
     expect(await readRemediation(world, id)).toMatchObject({ state: 'vetoed', failure: { guardrail: 'pending duration' } });
     expect(world.sent.filter((message) => message.channels.includes('sms'))).toEqual([]);
+  });
+});
+
+describe('the group, read again', () => {
+  it('opens no repair when a peer of the first generation, which carries no slot tag, has become unhealthy too', async () => {
+    const world = createWorld();
+    await verifyImage(world);
+    const id = await startOld(world);
+    const at = world.clock.now();
+    await updateRecord(world.store, groupType, keys.group(testScope, 'shop-web/web'), (group) =>
+      group === undefined ? group : { ...group, unhealthy: [...group.unhealthy, { slotId: 'shop-web/i-peer1', at }] },
+    );
+    await play(world, id);
+    expect(await readRemediation(world, id)).toMatchObject({
+      state: 'vetoed',
+      failure: { guardrail: 'circuit breaker', reason: 'The circuit breaker is open: 2 of 3 unhealthy, the limit is 1' },
+    });
+  });
+
+  it('counts its own role only', async () => {
+    const world = createWorld();
+    await verifyImage(world);
+    const id = await startOld(world);
+    for (const peer of ['i-peer1', 'i-peer2']) world.region.setTag(peer, tagKeys.role, 'worker');
+    await play(world, id);
+    const breaker = (await readRemediation(world, id)).guardrails.find((guardrail) => guardrail.name === 'circuit breaker');
+    expect(breaker?.reason).toBe('1 of 1 unhealthy, the limit is 1');
   });
 });
 

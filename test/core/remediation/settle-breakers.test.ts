@@ -14,7 +14,7 @@ const open: Group['breaker'] = { state: 'open', since: NOW, isProbeFailed: true 
 
 async function worldWith(group: Partial<Group>, platform: Partial<Platform> = {}): Promise<SweepWorld> {
   const world = sweepWorld();
-  const observed = { instanceIds: ['i-1', 'i-2', 'i-3'], imageIds: [], zones: [] };
+  const observed = { instanceIds: ['i-1', 'i-2', 'i-3'], imageIds: [], zones: [], membersByRole: { web: 3 } };
   await createRecord(world.store, systemRecordType, keys.system(testScope, 'shop-web'), {
     name: 'shop-web',
     status: 'active',
