@@ -81,12 +81,9 @@ export function createInventoryReader(ec2: EC2Client): InventoryReader {
         yield (page.Reservations ?? []).flatMap((reservation) => (reservation.Instances ?? []).map(factsOf));
       }
     },
-    async *listImpaired() {
+    async *listStatuses() {
       const pages = paginateDescribeInstanceStatus({ client: ec2 }, { MaxResults: 1000 });
-      for await (const page of mapped(pages, 'list the status checks')) {
-        const statuses = (page.InstanceStatuses ?? []).map(statusOf);
-        yield statuses.filter((status) => status.system === 'impaired' || status.instance === 'impaired');
-      }
+      for await (const page of mapped(pages, 'list the status checks')) yield (page.InstanceStatuses ?? []).map(statusOf);
     },
   };
 }

@@ -50,7 +50,7 @@ export async function pollImpaired(ports: PollPorts, catalog: CompiledCatalog): 
   const key = keys.impairedPoll(ports.scope);
   const before = await readRecord(ports.store, pollType, key);
   const known = before?.body.troubles ?? [];
-  const present = await readTroubles(ports, catalog, now);
+  const { troubles: present, well } = await look(ports, catalog, now);
   const ended = known.filter((trouble) => !present.some((other) => isSameTrouble(other, trouble)));
   // Back before its end was surely told: it begins again, now.
   const still = known
@@ -65,7 +65,8 @@ export async function pollImpaired(ports: PollPorts, catalog: CompiledCatalog): 
   if (intent === undefined) return { begun: 0, ended: 0 };
   await send(ports, [
     ...begun.map((trouble) => eventOf(trouble, true, trouble.since, ports.scope)),
-    ...ended.map((trouble) => eventOf(trouble, false, now, ports.scope)),
+    // An instance that is gone, or out of its target group, has not recovered: no trouble ends without a proof of health (S3-17).
+    ...ended.filter((trouble) => well[trouble.kind].has(trouble.instanceId)).map((trouble) => eventOf(trouble, false, now, ports.scope)),
   ]);
   await remember(
     ports,
@@ -79,14 +80,26 @@ function isSameTrouble(left: Trouble, right: Trouble): boolean {
   return left.instanceId === right.instanceId && left.kind === right.kind;
 }
 
-async function readTroubles(ports: PollPorts, catalog: CompiledCatalog, now: Timestamp): Promise<readonly Trouble[]> {
-  const troubles: Trouble[] = [];
-  for await (const page of ports.inventory.listImpaired()) troubles.push(...page.flatMap((status) => statusTrouble(status, now)));
+interface Look {
+  readonly troubles: readonly Trouble[];
+  /** Instances that were seen in good health, by the source that saw them. */
+  readonly well: Readonly<Record<Trouble['kind'], ReadonlySet<string>>>;
+}
+
+async function look(ports: PollPorts, catalog: CompiledCatalog, now: Timestamp): Promise<Look> {
+  const statuses: InstanceStatus[] = [];
+  for await (const page of ports.inventory.listStatuses()) statuses.push(...page);
   const targetGroups = [...new Set(catalog.systems.flatMap((system) => system.spec.targetGroups))];
   const targets = targetGroups.length === 0 ? [] : await ports.targets.registered(targetGroups);
-  troubles.push(...targets.flatMap((target) => targetTrouble(target, now)));
-  // An instance that is unhealthy in two target groups is one trouble.
-  return troubles.filter((trouble, index) => troubles.findIndex((other) => isSameTrouble(other, trouble)) === index);
+  const troubles = [...statuses.flatMap((status) => statusTrouble(status, now)), ...targets.flatMap((target) => targetTrouble(target, now))];
+  return {
+    // An instance that is unhealthy in two target groups is one trouble.
+    troubles: troubles.filter((trouble, index) => troubles.findIndex((other) => isSameTrouble(other, trouble)) === index),
+    well: {
+      'status-check': new Set(statuses.filter((status) => status.system === 'ok' && status.instance === 'ok').map((status) => status.instanceId)),
+      'target-unhealthy': new Set(targets.filter((target) => target.state === 'healthy').map((target) => target.instanceId)),
+    },
+  };
 }
 
 function statusTrouble(status: InstanceStatus, now: Timestamp): readonly Trouble[] {

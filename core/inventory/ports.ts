@@ -7,6 +7,6 @@ import type { InstanceFacts, InstanceStatus } from '../remediation/ports.ts';
 export interface InventoryReader {
   /** Every instance that is not terminated, at most 1,000 a page. */
   listInstances(): AsyncIterable<readonly InstanceFacts[]>;
-  /** Running instances with a status check that is impaired; one paginated call. */
-  listImpaired(): AsyncIterable<readonly InstanceStatus[]>;
+  /** The status checks of every running instance, at most 1,000 a page. */
+  listStatuses(): AsyncIterable<readonly InstanceStatus[]>;
 }

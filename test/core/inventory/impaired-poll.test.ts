@@ -20,13 +20,21 @@ interface Poll {
   statuses: readonly InstanceStatus[];
   targets: readonly TargetHealth[];
   failures: readonly SendFailure[];
+  /** Not listed any more; every other instance that was seen once is listed in good health. */
+  gone: readonly string[];
   readonly ports: PollPorts;
+}
+
+/** Seen before, not in trouble now, still there. */
+function recovered(seen: ReadonlySet<string>, inTrouble: readonly { readonly instanceId: string }[], gone: readonly string[]): readonly string[] {
+  return [...seen].filter((instanceId) => !gone.includes(instanceId) && !inTrouble.some((other) => other.instanceId === instanceId));
 }
 
 function poll(): Poll {
   const clock = new VirtualClock(NOW);
   const store = new WatchedStore(new MemoryRecordStore(clock));
   const sent: QueueMessage[] = [];
+  const [seen, registered] = [new Set<string>(), new Set<string>()];
   const world: Poll = {
     clock,
     store,
@@ -34,17 +42,27 @@ function poll(): Poll {
     statuses: [],
     targets: [],
     failures: [],
+    gone: [],
     ports: {
       store,
       scope: testScope,
       clock,
       inventory: {
         async *listInstances() {},
-        async *listImpaired() {
+        async *listStatuses() {
           for (const status of world.statuses) yield [status];
+          yield recovered(seen, world.statuses, world.gone).map((instanceId) => impaired(instanceId, { instance: 'ok' }));
+          for (const status of world.statuses) seen.add(status.instanceId);
         },
       },
-      targets: { health: async () => [], registered: async () => world.targets },
+      targets: {
+        health: async () => [],
+        registered: async () => {
+          const healthy = recovered(registered, world.targets, world.gone).map((instanceId) => unhealthy(instanceId, { state: 'healthy' }));
+          for (const target of world.targets) registered.add(target.instanceId);
+          return [...world.targets, ...healthy];
+        },
+      },
       queue: {
         send: async (messages) => {
           sent.push(...messages.filter((_, index) => !world.failures.some((failure) => failure.index === index)));
@@ -115,6 +133,17 @@ describe('the poll for what has no event', () => {
         .flat()
         .map(({ kind, state }) => `${kind} ${state}`),
     ).toEqual(['instance.target-unhealthy firing', 'instance.target-unhealthy resolved']);
+  });
+
+  it('does not call an instance recovered that is gone, or out of its target group (S3-17)', async () => {
+    const world = poll();
+    world.statuses = [impaired(idOf(1))];
+    world.targets = [unhealthy(idOf(2))];
+    await pollImpaired(world.ports, catalogOf());
+    Object.assign(world, { statuses: [], targets: [], gone: [idOf(1), idOf(2)] });
+    world.clock.advance(60);
+    await pollImpaired(world.ports, catalogOf());
+    expect(heard(world).flatMap((signals) => signals.map(({ state }) => state))).toEqual(['firing', 'firing']);
   });
 
   it('keeps both troubles of one instance apart', async () => {

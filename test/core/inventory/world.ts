@@ -61,7 +61,7 @@ export function inventoryOf(region: SimulatedRegion, pageSize = 1000): Inventory
       const live = region.all().filter(({ state }) => state !== 'terminated');
       for (let start = 0; start < live.length; start += pageSize) yield live.slice(start, start + pageSize);
     },
-    async *listImpaired() {
+    async *listStatuses() {
       const statuses = await Promise.all(region.all().map(({ instanceId }) => region.instances.readStatus(instanceId)));
       yield statuses.filter((status) => status?.system === 'impaired' || status?.instance === 'impaired').flatMap((status) => status ?? []);
     },
