@@ -145,7 +145,7 @@ const policySpecSchema = z
     healthyReadIntervalSeconds: z._default(wholeNumber(1, 300), 10),
     runningPersistSeconds: z._default(wholeNumber(0, 600), 15).check(z.describe('running must persist this long before it is believed.')),
     cooldownSeconds: z._default(wholeNumber(0, 86_400), 600),
-    verifiedAfterSeconds: z._default(wholeNumber(1, 86_400), 600).check(z.describe('In service this long means verified.')),
+    verifiedAfterSeconds: z._default(wholeNumber(1, 14_400), 600).check(z.describe('In service this long means verified.')),
     quarantineHours: z._default(wholeNumber(1, 720), 96),
     statusPollSeconds: z._default(wholeNumber(1, 300), 10),
     launchDeadlineSeconds: z._default(wholeNumber(30, 7200), 600),

@@ -71,6 +71,12 @@ const RETRY_SECONDS = 5;
 const MAX_WAIT_SECONDS = 300;
 
 /**
+ * A phase looks at most this often until its deadline: an execution keeps at most 25,000 events, a look writes about seven, and about
+ * eight phases wait (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+ */
+const MAX_LOOKS_PER_PHASE = 200;
+
+/**
  * One step of the driver loop: runs the present phase of a remediation once and records what came of it.
  * Called again with the same arguments after a crash anywhere, it goes on where the record says.
  *
@@ -106,10 +112,10 @@ async function runBounded(ports: DriverPorts, session: RemediationSession): Prom
   if (declared === undefined) return { kind: 'failed', reason: `The system ${record.system} or its policy is not in the catalog any more` };
   const limitSeconds = deadlineSeconds(rowOf(record.phase).deadline, declared.policy);
   const result = await runGuarded(ports, session, declared);
+  if (result.kind !== 'wait') return result;
   const elapsed = secondsBetween(record.phaseStartedAt, ports.observe.clock.now());
-  return result.kind === 'wait' && elapsed > limitSeconds
-    ? { kind: 'failed', reason: `${record.phase} took longer than its ${limitSeconds} s: ${result.reason}` }
-    : result;
+  if (elapsed > limitSeconds) return { kind: 'failed', reason: `${record.phase} took longer than its ${limitSeconds} s: ${result.reason}` };
+  return { ...result, seconds: Math.max(result.seconds, limitSeconds / MAX_LOOKS_PER_PHASE) };
 }
 
 type Declared = { readonly system: System; readonly policy: RemediationPolicy };

@@ -319,3 +319,19 @@ describe('modes and switches', () => {
     expect(webTarget.port).toBe(80);
   });
 });
+
+describe('an execution', () => {
+  it('never looks so often that its history could fill up', async () => {
+    const world = createWorld('multiple', { healthyReadIntervalSeconds: 1, healthyDeadlineSeconds: 7200 });
+    await verifyImage(world);
+    const id = await startOld(world);
+    let looks = 0;
+    await play(world, id, () => {
+      looks += 1;
+      for (const instance of world.region.all()) if (instance.instanceId.startsWith('i-new')) world.region.setTargetUnhealthy(instance.instanceId, true);
+      return driverPorts(world);
+    });
+    expect(await readRemediation(world, id)).toMatchObject({ state: 'failed', failure: { phase: 'await-healthy' } });
+    expect(looks).toBeLessThan(300);
+  });
+});
