@@ -27,7 +27,6 @@ const cloudWatchMetricSchema = z.strictObject({
   ),
   statistic: z.string().check(z.regex(/^(Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d{1,10})?)$/, rules.statistic.message)),
 });
-export type CloudWatchMetric = z.infer<typeof cloudWatchMetricSchema>;
 
 const metricSchema = z.strictObject({
   metricSource: z.strictObject({ type: z.literal('CloudWatch'), spec: cloudWatchMetricSchema }),
@@ -84,7 +83,6 @@ const timeWindowSchema = z
     z.refine((window) => window.isRolling !== true || isRollingWindow(window), { error: rules.rollingWindow.message, path: ['duration'] }),
     z.refine((window) => window.isRolling === true || (window.calendar !== undefined && /[dwMQY]$/.test(window.duration)), rules.calendarWindow.message),
   );
-export type TimeWindow = z.infer<typeof timeWindowSchema>;
 
 /** Seconds of a slice: a number counts minutes (as OpenSLO says), a text is a duration. `undefined` when it is not a whole part of an hour. */
 export function timeSliceSeconds(window: number | string): number | undefined {

@@ -115,7 +115,6 @@ export type System = z.infer<typeof systemSchema>;
 export const builtInTriggers = ['instance.status-check', 'instance.target-unhealthy'] as const;
 
 const triggerSchema = z.union([z.enum(builtInTriggers), z.strictObject({ alarm: alarmNameSchema })]);
-export type Trigger = z.infer<typeof triggerSchema>;
 
 /** Limits on how much may be repaired at once (design.md section 7). */
 const capsSchema = z.strictObject({
@@ -231,4 +230,4 @@ export type CatalogContent = z.infer<typeof catalogContentSchema>;
 export const compiledCatalogSchema = z.strictObject({ ...contentShape, provenance: provenanceSchema });
 export type CompiledCatalog = z.infer<typeof compiledCatalogSchema>;
 
-export type { Service, ServiceLevelObjective } from './openslo.ts';
+export type { ServiceLevelObjective } from './openslo.ts';
