@@ -1,13 +1,11 @@
-import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
-import { boundedClientOptions } from '../aws/platform/client-options.ts';
-import { CloudWatchMetricReader } from '../aws/platform/metric-reader.ts';
+import { createMetricReader } from '../aws/runtime/adapters.ts';
 import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createMeter } from '../aws/runtime/metrics.ts';
 import { createRecordKeeper } from '../aws/runtime/platform.ts';
 import { evaluateBudgets, type EvaluateSummary } from '../core/slo/evaluate.ts';
 
 const keeper = createRecordKeeper('budget', readEnvironment('budget'));
-const metrics = new CloudWatchMetricReader(new CloudWatchClient(boundedClientOptions));
+const metrics = createMetricReader();
 const meter = createMeter('budget');
 
 /** Reads the objectives' minutes, charges the bad ones and attributes them to incidents. */

@@ -1,14 +1,12 @@
-import { S3Client } from '@aws-sdk/client-s3';
 import * as z from 'zod/mini';
-import { S3CatalogAsset } from '../aws/platform/catalog-asset.ts';
-import { boundedClientOptions } from '../aws/platform/client-options.ts';
+import { createCatalogAsset } from '../aws/runtime/adapters.ts';
 import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createRecordKeeper } from '../aws/runtime/platform.ts';
 import { parseCompiledCatalog } from '../core/catalog/compile.ts';
 import { publishCatalog } from '../core/catalog/published.ts';
 
 const keeper = createRecordKeeper('publishCatalog', readEnvironment('publishCatalog'));
-const assets = new S3CatalogAsset(new S3Client(boundedClientOptions));
+const assets = createCatalogAsset();
 const eventSchema = z.object({
   RequestType: z.enum(['Create', 'Update', 'Delete']),
   ResourceProperties: z.object({ bucket: z.string(), key: z.string(), hash: z.string() }),

@@ -1,4 +1,4 @@
-import { DeleteMessageCommand, GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { DeleteMessageCommand, GetQueueAttributesCommand, type Message, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { keys, partitions } from '../../core/records/keys.ts';
 import { parseRecord, readRecord } from '../../core/records/record-type.ts';
 import { deadLetterType } from '../../core/signals/dead-letters.ts';
@@ -43,19 +43,36 @@ export async function deadLettersRedrive(target: Target, limit: number): Promise
   return ok({ moved }, `${headerOf(target)}\nMoved ${moved} message(s) back to the signals queue. What is still malformed comes back as a dead letter.`);
 }
 
+/** Long enough to send 200 messages before the first of them is delivered to somebody else. */
+const HIDDEN_SECONDS = 300;
+
+/**
+ * Takes everything out of sight first and sends afterwards: what is still malformed comes back to the rejected queue within a second,
+ * and would be moved in circles.
+ */
 async function moveMessages(target: Target, from: string, to: string, limit: number): Promise<number> {
   const { sqs } = target.clients;
-  let moved = 0;
-  while (moved < limit) {
-    const answer = await sqs.send(new ReceiveMessageCommand({ QueueUrl: from, MaxNumberOfMessages: Math.min(10, limit - moved), VisibilityTimeout: 60, WaitTimeSeconds: 1 }));
-    const messages = answer.Messages ?? [];
-    if (messages.length === 0) return moved;
-    for (const message of messages) {
-      // Sent first: a crash in between delivers twice, which changes nothing; the other order could lose it.
-      await sqs.send(new SendMessageCommand({ QueueUrl: to, MessageBody: message.Body ?? '' }));
-      await sqs.send(new DeleteMessageCommand({ QueueUrl: from, ReceiptHandle: message.ReceiptHandle ?? '' }));
-      moved += 1;
-    }
+  const messages = await receiveAll(target, from, limit);
+  for (const message of messages) {
+    // Sent first: a crash in between delivers twice, which changes nothing; the other order could lose it.
+    await sqs.send(new SendMessageCommand({ QueueUrl: to, MessageBody: message.Body ?? '' }));
+    await sqs.send(new DeleteMessageCommand({ QueueUrl: from, ReceiptHandle: message.ReceiptHandle ?? '' }));
   }
-  return moved;
+  return messages.length;
+}
+
+async function receiveAll({ clients }: Target, QueueUrl: string, limit: number): Promise<readonly Message[]> {
+  const messages: Message[] = [];
+  while (messages.length < limit) {
+    const command = new ReceiveMessageCommand({
+      QueueUrl,
+      MaxNumberOfMessages: Math.min(10, limit - messages.length),
+      VisibilityTimeout: HIDDEN_SECONDS,
+      WaitTimeSeconds: 1,
+    });
+    const found = (await clients.sqs.send(command)).Messages ?? [];
+    if (found.length === 0) return messages;
+    messages.push(...found);
+  }
+  return messages;
 }

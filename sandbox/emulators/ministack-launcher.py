@@ -1,4 +1,4 @@
-"""Starts MiniStack 1.5.33 with three of its answers corrected, so that the template and the alarms for AWS work unchanged.
+"""Starts MiniStack 1.5.33 with four of its answers corrected, so that the template and the alarms for AWS work unchanged.
 
 The corrections touch names that MiniStack does not promise to keep: the version is pinned, and a missing name stops
 the start with a clear text. Everything else is MiniStack as it is.
@@ -70,6 +70,21 @@ def decode_body(body):
     return request if isinstance(request, dict) else {}
 
 
+def check_batches_as_what_they_are_made_of():
+    """MiniStack checks `sqs:SendMessageBatch`, an action that IAM does not have: on AWS a batch needs the action of its entries.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+    """
+    require(iam_actions, "extract_iam_action")
+    extract = iam_actions.extract_iam_action
+
+    def extract_single(service, *arguments, **named):
+        action = extract(service, *arguments, **named)
+        return action.removesuffix("Batch") if service == "sqs" and action else action
+
+    iam_actions.extract_iam_action = extract_single
+
+
 def let_alarms_see_only_their_own_metric():
     """MiniStack evaluates an alarm over all metrics of that name, whatever their dimensions.
 
@@ -92,6 +107,7 @@ def let_alarms_see_only_their_own_metric():
 
 count_every_call_as_encrypted()
 name_the_resource_of_a_call()
+check_batches_as_what_they_are_made_of()
 let_alarms_see_only_their_own_metric()
 
 # Imported last: it takes names out of the modules above.

@@ -140,6 +140,9 @@ export class Fleet {
   async #deregisterTargets(call: Call): Promise<ForwardedAnswer> {
     const drainSeconds = await this.#drainSeconds(call);
     const answer = await this.#forward(call);
+    // moto refuses what is out already; on AWS "if the specified target does not exist, the action returns successfully"
+    // (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DeregisterTargets.html).
+    if (answer.statusCode === 400 && answer.body.includes('<Code>InvalidTarget</Code>')) return toForwarded(nothingDeregistered);
     const untilMs = this.#options.now() + drainSeconds * 1000;
     return onSuccess(answer, () => {
       for (const instanceId of listParameter(call.request.parameters, TARGETS)) {
@@ -200,6 +203,12 @@ export class Fleet {
     return answer.body.toString('utf8');
   }
 }
+
+const nothingDeregistered: Answer = {
+  statusCode: 200,
+  contentType: 'text/xml',
+  body: '<DeregisterTargetsResponse xmlns="http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"><DeregisterTargetsResult/></DeregisterTargetsResponse>',
+};
 
 function targetGroupOf(call: Call): string {
   return call.request.parameters.get('TargetGroupArn') ?? '';

@@ -1,0 +1,17 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { SignalQueue } from '../../core/signals/ports.ts';
+import type { MetricReader } from '../../core/slo/ports.ts';
+import { S3CatalogAsset } from '../platform/catalog-asset.ts';
+import { boundedClientOptions } from '../platform/client-options.ts';
+import { CloudWatchMetricReader } from '../platform/metric-reader.ts';
+import { SqsSignalQueue } from '../platform/signal-queue.ts';
+
+/** Adapters with clients of their own, for functions that need one of them; the bundler leaves the others out. */
+
+export const createMetricReader = (): MetricReader => new CloudWatchMetricReader(new CloudWatchClient(boundedClientOptions));
+
+export const createSignalQueue = (queueUrl: string): SignalQueue => new SqsSignalQueue(new SQSClient(boundedClientOptions), queueUrl);
+
+export const createCatalogAsset = (): S3CatalogAsset => new S3CatalogAsset(new S3Client(boundedClientOptions));
