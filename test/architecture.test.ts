@@ -18,7 +18,7 @@ describe('the rooms of the house', () => {
 
   it('are all the folders that hold sources', () => {
     const top = new Set(
-      globSync('*/**/*.ts', { exclude: (path) => /node_modules|cdk\.out|coverage|\.perennial/.test(String(path)) }).map((path) => path.split(/[\\/]/)[0] ?? ''),
+      globSync('*/**/*.ts', { exclude: (path) => /node_modules|cdk\.out|coverage|\.perennial/.test(path) }).map((path) => path.split(/[\\/]/)[0] ?? ''),
     );
     expect([...top].filter((folder) => folder !== 'test' && rooms[folder] === undefined)).toEqual([]);
   });

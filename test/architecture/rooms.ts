@@ -32,7 +32,7 @@ export interface SourceFile {
 
 /** Reads what a file imports, in any form: static, type-only, re-export, dynamic, `import('…')` as a type. */
 export async function importsOf({ path, text }: SourceFile): Promise<readonly string[]> {
-  await init;
+  await init();
   const [found] = parse(text, path);
   // import.meta has no specifier, nor has an import that computes it.
   const lexed = found.flatMap((one) => one.specifier ?? (one.type === 'dynamic' ? '(computed)' : []));

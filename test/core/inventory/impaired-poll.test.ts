@@ -136,7 +136,6 @@ describe('the poll for what has no event', () => {
   });
 
   it('does not call an instance recovered that is gone, or out of its target group (S3-17)', async () => {
-    const world = poll();
     world.statuses = [impaired(idOf(1))];
     world.targets = [unhealthy(idOf(2))];
     await pollImpaired(world.ports, catalogOf());
