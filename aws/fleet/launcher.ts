@@ -1,8 +1,8 @@
 import {
   type BlockDeviceMapping,
-  DescribeInstancesCommand,
   DescribeSubnetsCommand,
   type EC2Client,
+  paginateDescribeInstances,
   type _InstanceType,
   RunInstancesCommand,
   type RunInstancesCommandInput,
@@ -65,16 +65,20 @@ async function launch(ec2: EC2Client, request: LaunchRequest): Promise<{ readonl
   return { instanceId };
 }
 
+/** All pages: only an absent NextToken ends a list (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html). */
 async function findLaunched(ec2: EC2Client, { remediationId, capture }: LaunchRequest): Promise<string | undefined> {
   const filters = [
     { Name: `tag:${tagKeys.remediation}`, Values: [remediationId] },
     { Name: 'instance-state-name', Values: ['pending', 'running'] },
   ];
-  const answer = await callAws(`look for what ${remediationId} has launched`, () =>
-    ec2.send(new DescribeInstancesCommand({ Filters: filters, MaxResults: 50 })),
-  );
-  const ids = (answer.Reservations ?? []).flatMap((reservation) => (reservation.Instances ?? []).flatMap((instance) => instance.InstanceId ?? []));
-  return ids.find((instanceId) => instanceId !== capture.instanceId);
+  return callAws(`look for what ${remediationId} has launched`, async () => {
+    for await (const page of paginateDescribeInstances({ client: ec2 }, { Filters: filters, MaxResults: 50 })) {
+      const ids = (page.Reservations ?? []).flatMap((reservation) => (reservation.Instances ?? []).flatMap((instance) => instance.InstanceId ?? []));
+      const found = ids.find((instanceId) => instanceId !== capture.instanceId);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  });
 }
 
 /** User data is handed over in memory; without its source nothing is launched (design section 5). */

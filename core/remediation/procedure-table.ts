@@ -1,18 +1,36 @@
-import { isCompensation, phasesOf, rowOf } from './procedure.ts';
-import { type PhaseName, phaseNames } from './record.ts';
+import { isCompensation, procedure, rowOf, type DeadlineField } from './procedure.ts';
+import type { PhaseName } from './record.ts';
 
-/** The procedure as a Markdown table, for `docs/architecture.md`; a test keeps both the same. */
+const isPhaseName = (name: string): name is PhaseName => Object.hasOwn(procedure, name);
+
+/** The table lists what is always planned first, then what only runs after a failure. */
+const order: readonly PhaseName[] = Object.keys(procedure)
+  .filter(isPhaseName)
+  .toSorted((left, right) => Number(isCompensation(left)) - Number(isCompensation(right)));
+
+/** How a deadline follows from the fields of the policy; the arithmetic is `deadlineSeconds`. */
+const deadlineTexts = {
+  confirmDeadlineSeconds: 'pendingSeconds + 300 s',
+  launchDeadlineSeconds: 'launchDeadlineSeconds',
+  healthyDeadlineSeconds: 'healthyDeadlineSeconds',
+  drainDeadlineSeconds: 'drainSeconds + drainDeadlineSeconds',
+  stopDeadlineSeconds: 'stopDeadlineSeconds',
+  verifyDeadlineSeconds: 'verifiedAfterSeconds + 300 s',
+} as const satisfies Record<DeadlineField, string>;
+
+const header = ['Phase', 'What it does', 'Role', 'Deadline', 'A pause', 'When it fails: multiple', 'When it fails: single'] as const;
+
+const undo = (phases: readonly PhaseName[]): string => (phases.length === 0 ? '–' : phases.join(', '));
+
+function cellsOf(name: PhaseName): readonly string[] {
+  const { role, deadline, isBeforeDrain, onFailure, summary } = rowOf(name);
+  return [name, summary, role, deadlineTexts[deadline], isBeforeDrain ? 'undoes' : 'lets it finish', undo(onFailure.multiple), undo(onFailure.single)];
+}
+
+/** The procedure as a Markdown table; docs/architecture.md prints it, and a test keeps the two equal. */
 export function renderProcedureTable(): string {
-  const header = '| phase | role | what | when it fails, `multiple` | when it fails, `single` |\n| --- | --- | --- | --- | --- |';
-  const ordered: readonly PhaseName[] = [
-    ...phasesOf('single', false).filter((name) => name !== 'finish'),
-    ...phaseNames.filter((name) => isCompensation(name)),
-    'finish',
-  ];
-  const rows = ordered.map((name) => {
-    const { role, summary, onFailure } = rowOf(name);
-    const undo = (phases: readonly PhaseName[]): string => (phases.length === 0 ? '–' : phases.join(', '));
-    return `| ${name} | ${role} | ${summary} | ${undo(onFailure.multiple)} | ${undo(onFailure.single)} |`;
-  });
-  return [header, ...rows].join('\n');
+  const rows = order.map(cellsOf);
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const printed = (line: readonly string[]): string => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
+  return [printed(header), printed(widths.map((width) => '-'.repeat(width))), ...rows.map(printed)].join('\n');
 }

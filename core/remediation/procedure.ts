@@ -217,7 +217,7 @@ export function phasesOf(topology: Topology, isConcurrencySafe: boolean): readon
   return fullReplacement.filter((name) => name !== 'fence' || isFenced);
 }
 
-/** True when something of ours may exist or be changed once this phase has begun. */
+/** True for a phase that undoes: it is not part of the full replacement. */
 export function isCompensation(phase: PhaseName): boolean {
   return phase !== 'finish' && !fullReplacement.includes(phase);
 }

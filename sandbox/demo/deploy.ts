@@ -77,10 +77,20 @@ function contextOf(deployment: Deployment): readonly string[] {
   return [...Object.entries(context).flatMap(([name, value]) => ['-c', `${name}=${value}`]), '--output', join(deployment.workFolder, 'cdk.out')];
 }
 
-/** `cdk deploy` of the real app; gives the stack's outputs. Deploying again updates it. */
-export async function deploy(deployment: Deployment): Promise<StackOutputs> {
+/** `cdk synth` alone, for a deploy that is to begin at a given moment: see `isSynthesised` of {@link deploy}. */
+export async function synthesise(deployment: Deployment): Promise<void> {
+  await runCdk(deployment, ['synth', '--quiet', ...contextOf(deployment)]);
+}
+
+/**
+ * `cdk deploy` of the real app; gives the stack's outputs. Deploying again updates it.
+ *
+ * @param options `isSynthesised`: takes the assembly that {@link synthesise} wrote
+ */
+export async function deploy(deployment: Deployment, options: { readonly isSynthesised?: boolean } = {}): Promise<StackOutputs> {
   const outputsFile = join(deployment.workFolder, 'outputs.json');
-  await runCdk(deployment, ['deploy', STACK_NAME, '--require-approval', 'never', '--outputs-file', outputsFile, ...contextOf(deployment)]);
+  const source = options.isSynthesised === true ? ['--app', join(deployment.workFolder, 'cdk.out')] : contextOf(deployment);
+  await runCdk(deployment, ['deploy', STACK_NAME, '--require-approval', 'never', '--outputs-file', outputsFile, ...source]);
   const written: unknown = JSON.parse(readFileSync(outputsFile, 'utf8'));
   const parsed = z.safeParse(z.object({ [STACK_NAME]: outputsSchema }), written);
   if (!parsed.success) throw new SandboxError(`The stack's outputs are not what the sandbox needs: ${z.prettifyError(parsed.error)}`);

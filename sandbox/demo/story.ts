@@ -11,6 +11,7 @@ import { readAll, readRecord } from '../../core/records/record-type.ts';
 import type { RecordStore } from '../../core/records/store.ts';
 import { listRemediations } from '../../core/remediation/history.ts';
 import type { Remediation } from '../../core/remediation/record.ts';
+import { host } from '../emulators/host.ts';
 import { SandboxError } from '../emulators/sandbox-error.ts';
 import type { DemoClients } from './clients.ts';
 import type { StackOutputs } from './deploy.ts';
@@ -80,11 +81,11 @@ export async function makeUnhealthy({ fleetEndpoint }: Pick<StoryParts, 'fleetEn
 
 /** Waits on a condition with a deadline; never sleeps for luck. */
 export async function until<Value>(what: string, limitSeconds: number, look: () => Promise<Value | undefined>): Promise<Value> {
-  const deadline = performance.now() + limitSeconds * 1000;
+  const deadline = host.now() + limitSeconds * 1000;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
-    if (performance.now() > deadline) throw new SandboxError(`${what} did not happen within ${limitSeconds} s. Look at the logs under .perennial/logs.`);
+    if (host.now() > deadline) throw new SandboxError(`${what} did not happen within ${limitSeconds} s. Look at the logs under .perennial/logs.`);
     await delay(500);
   }
 }

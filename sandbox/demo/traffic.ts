@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import { DescribeTargetHealthCommand, type ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { host } from '../emulators/host.ts';
 
 export const SERVICE_NAMESPACE = 'Demo/Shop';
 
@@ -73,7 +74,7 @@ async function tick(options: TrafficOptions, counted: { good: number; total: num
   const good = Math.round(targets.filter((target) => target.isServing).length * each);
   counted.good += good;
   counted.total += REQUESTS_PER_TICK;
-  const at = new Date();
+  const at = new Date(host.now());
   const service = [{ Name: 'Service', Value: options.service }];
   await options.cloudWatch.send(
     new PutMetricDataCommand({

@@ -14,7 +14,7 @@ const isGone = (instance: InstanceFacts | undefined): boolean =>
   instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down';
 
 /** Evidence first: nothing is done to an instance before what it said last is kept with the incident. */
-async function keepEvidence({ ports, session }: PhaseContext<ActPorts>, instanceId: string): Promise<void> {
+async function keepEvidence({ ports, session }: PhaseContext<ActPorts>, instanceId: string): Promise<readonly string[]> {
   const { record } = session;
   const evidence = await ports.evidence.collect(instanceId, ports.clock.now());
   const absent = evidence.absent.length === 0 ? '' : ` Not to be had: ${evidence.absent.join(', ')}.`;
@@ -25,6 +25,7 @@ async function keepEvidence({ ports, session }: PhaseContext<ActPorts>, instance
     kind: 'evidence',
     text: `Console output of ${instanceId}.${absent}${tail === '' ? '' : `\n${tail}`}`,
   });
+  return evidence.absent;
 }
 
 function quarantineTags({ ports, session, policy }: PhaseContext<ActPorts>): Readonly<Record<string, string>> {
@@ -39,7 +40,10 @@ function quarantineTags({ ports, session, policy }: PhaseContext<ActPorts>): Rea
 async function quarantineInstance(context: PhaseContext<ActPorts>, instance: InstanceFacts): Promise<PhaseResult> {
   const { ports, session } = context;
   const { instanceId, vpcId } = instance;
-  if (session.record.calls[`mark:${instanceId}`]?.outcomeAt === undefined) await keepEvidence(context, instanceId);
+  const missing = session.record.calls[`mark:${instanceId}`]?.outcomeAt === undefined ? await keepEvidence(context, instanceId) : [];
+  if (missing.length > 0 && context.policy.spec.evidenceRequired) {
+    return { kind: 'failed', reason: `The policy requires evidence before ${instanceId} is touched; not to be had: ${missing.join(', ')}` };
+  }
   await session.mutate(`mark:${instanceId}`, async () => (await ports.quarantine.mark(instanceId, quarantineTags(context), foreignAutomationTags)).removedTags);
   await session.mutate(`isolate:${instanceId}`, () => ports.quarantine.isolate(instanceId, vpcId).then(({ securityGroupId }) => ({ securityGroupId })));
   await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));

@@ -335,3 +335,18 @@ describe('an execution', () => {
     expect(looks).toBeLessThan(300);
   });
 });
+
+describe('evidence', () => {
+  it.each([
+    { evidenceRequired: true, state: 'failed', old: 'running' },
+    { evidenceRequired: false, state: 'succeeded', old: 'stopped' },
+  ])('that cannot be had keeps the old instance untouched only where the policy requires it: %o (S4-33)', async ({ evidenceRequired, state, old }) => {
+    const world = createWorld('multiple', { evidenceRequired });
+    await verifyImage(world);
+    const id = await startOld(world);
+    const noConsole = { collect: async (_instanceId: string, collectedAt: string) => ({ collectedAt, absent: ['console output'] }) };
+    await play(world, id, () => driverPorts(world, (name, port) => (name === 'evidence' ? Object.assign(port, noConsole) : port)));
+    expect((await readRemediation(world, id)).state).toBe(state);
+    expect(stateOf(world, OLD)).toBe(old);
+  });
+});
