@@ -43,9 +43,9 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
   const record = buildRemediation({ scope: ports.scope, hasher }, { ...request, incidentId: 'inc-plan' }, 'rem-plan', 1, now, 0);
   const session = new RemediationSession(ports.store, ports.clock, { key: keys.remediation(ports.scope, record.id), version: 0, body: record });
   const context = { ports, session, system: request.system, policy: request.policy };
-  const facts = await readFacts(context);
   const claim = await rehearseClaim(ports, request, record);
-  const { verdicts } = evaluateGuardrails({ ...facts, ...claim.facts });
+  const facts = await readFacts(context, claim.facts);
+  const { verdicts } = evaluateGuardrails(facts);
   const capture = await bestCapture(context);
   const refusal = claim.refusal === undefined ? [] : [claim.refusal];
   const image = facts.image.isKnown && facts.image.value.kind === 'chosen' ? facts.image.value.imageId : null;

@@ -42,7 +42,10 @@ function clientsOf(): FleetClients {
 async function createProfile(name: string): Promise<void> {
   const response = await fetch(local.fleetEndpoint, {
     method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded', authorization: 'AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=x' },
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      authorization: 'AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=x',
+    },
     body: new URLSearchParams({ Action: 'CreateInstanceProfile', InstanceProfileName: name, Version: '2010-05-08' }),
   });
   if (!response.ok) throw new Error(`CreateInstanceProfile: ${response.status} ${await response.text()}`);
@@ -70,7 +73,9 @@ async function bakeImages(ec2: EC2Client, subnetId: string, names: readonly [str
 async function createTarget({ elb }: FleetClients, name: string, vpcId: string): Promise<CapturedTarget> {
   const { TargetGroups } = await elb.send(new CreateTargetGroupCommand({ Name: name, Protocol: 'HTTP', Port: 80, VpcId: vpcId, TargetType: 'instance' }));
   const targetGroupArn = TargetGroups?.[0]?.TargetGroupArn ?? '';
-  await elb.send(new ModifyTargetGroupAttributesCommand({ TargetGroupArn: targetGroupArn, Attributes: [{ Key: 'deregistration_delay.timeout_seconds', Value: '1' }] }));
+  await elb.send(
+    new ModifyTargetGroupAttributesCommand({ TargetGroupArn: targetGroupArn, Attributes: [{ Key: 'deregistration_delay.timeout_seconds', Value: '1' }] }),
+  );
   return { targetGroupArn, targetGroupName: name, port: 80 };
 }
 
@@ -126,7 +131,10 @@ export async function createMotoFleet(name: string): Promise<MotoFleet> {
     role: name,
     addInstance,
     setTargetUnhealthy: async (instanceId, isUnhealthy) => {
-      await fetch(`${local.fleetEndpoint}/_perennial/targets/${instanceId}`, { method: 'POST', body: JSON.stringify({ state: isUnhealthy ? 'unhealthy' : 'healthy' }) });
+      await fetch(`${local.fleetEndpoint}/_perennial/targets/${instanceId}`, {
+        method: 'POST',
+        body: JSON.stringify({ state: isUnhealthy ? 'unhealthy' : 'healthy' }),
+      });
     },
     addAlarm: (alarmName, instanceId) => putAlarm(clients, alarmName, instanceId),
     end: async (more = []) => {

@@ -74,7 +74,19 @@ export interface FleetUnderTest {
 const ABSENT = 'i-0ffffffffffffffff';
 const AT = '2026-11-21T09:00:00.000Z';
 
-export function describeFleet(name: string, create: () => FleetUnderTest): void {
+/** What a replacement has in common with the old instance. */
+const kept = ({ instanceType, subnetId, securityGroupIds, instanceProfileArn, metadataOptions, shutdownBehavior, userData, tags }: Capture) => ({
+  instanceType,
+  subnetId,
+  securityGroupIds,
+  instanceProfileArn,
+  metadataOptions,
+  shutdownBehavior,
+  userData,
+  tags,
+});
+
+export function describeFleet(title: string, create: () => FleetUnderTest): void {
   let fleet: FleetUnderTest;
   let ports: FleetPorts;
   beforeEach(() => {
@@ -91,7 +103,8 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
       },
       { timeout: 15_000, interval: 1 },
     );
-  const expectState = (instanceId: string, state: string): Promise<void> => eventually(async () => expect((await ports.instances.read(instanceId))?.state).toBe(state));
+  const expectState = (instanceId: string, state: string): Promise<void> =>
+    eventually(async () => expect((await ports.instances.read(instanceId))?.state).toBe(state));
   const expectHealth = (instanceId: string, state: string): Promise<void> =>
     eventually(async () => expect((await ports.targets.health(instanceId, [fleet.target])).map((target) => target.state)).toEqual([state]));
   const captureOf = async (instanceId: string): Promise<Capture> => {
@@ -106,11 +119,18 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
     return { remediationId, attempt: 1, capture, imageId: fleet.imageId, tags: { ...capture.tags, [tagKeys.remediation]: remediationId }, ...userDataFrom };
   };
 
-  describe(`${name}: instances`, () => {
+  describe(`${title}: instances`, () => {
     it('reads one, finds it by tag, and says that there is none of an unknown id', async () => {
       const mark = fleet.unique('mark');
       const instanceId = await fleet.addInstance({ mark });
-      expect(await ports.instances.read(instanceId)).toMatchObject({ instanceId, state: 'running', imageId: fleet.imageId, tags: { mark }, lifecycle: 'on-demand', dataVolumeIds: [] });
+      expect(await ports.instances.read(instanceId)).toMatchObject({
+        instanceId,
+        state: 'running',
+        imageId: fleet.imageId,
+        tags: { mark },
+        lifecycle: 'on-demand',
+        dataVolumeIds: [],
+      });
       expect((await ports.instances.findByTag('mark', mark)).map((facts) => facts.instanceId)).toEqual([instanceId]);
       expect(await ports.instances.findByTag('mark', `${mark}-not`)).toEqual([]);
       expect(await ports.instances.read(ABSENT)).toBeUndefined();
@@ -142,13 +162,21 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
     });
   });
 
-  describe(`${name}: captures and images`, () => {
+  describe(`${title}: captures and images`, () => {
     it('captures what a replacement must get back, without our own tags', async () => {
       const instanceId = await fleet.addInstance({ tier: 'web', [tagKeys.system]: 'contract' });
       await ports.registrar.register(instanceId, [fleet.target]);
       const capture = await captureOf(instanceId);
       const facts = await ports.instances.read(instanceId);
-      expect(capture).toMatchObject({ formatVersion: 1, instanceId, capturedAt: AT, imageId: fleet.imageId, architecture: 'x86_64', subnetId: facts?.subnetId, securityGroupIds: facts?.securityGroupIds });
+      expect(capture).toMatchObject({
+        formatVersion: 1,
+        instanceId,
+        capturedAt: AT,
+        imageId: fleet.imageId,
+        architecture: 'x86_64',
+        subnetId: facts?.subnetId,
+        securityGroupIds: facts?.securityGroupIds,
+      });
       expect(capture.tags).toMatchObject({ tier: 'web' });
       expect(Object.keys(capture.tags).filter((key) => key.startsWith('perennial:'))).toEqual([]);
       expect(capture.targets).toEqual([fleet.target]);
@@ -166,14 +194,19 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
     });
 
     it('describes images and the history of a role, the newest first', async () => {
-      expect(await ports.images.describe(fleet.imageId)).toMatchObject({ imageId: fleet.imageId, state: 'available', architecture: 'x86_64', rootDeviceType: 'ebs' });
+      expect(await ports.images.describe(fleet.imageId)).toMatchObject({
+        imageId: fleet.imageId,
+        state: 'available',
+        architecture: 'x86_64',
+        rootDeviceType: 'ebs',
+      });
       expect(await ports.images.describe('ami-0ffffffffffffffff')).toBeUndefined();
       expect(await ports.images.approvedHistory(fleet.role)).toEqual(fleet.approved.toReversed());
       expect(await ports.images.approvedHistory('nobody')).toEqual([]);
     });
   });
 
-  describe(`${name}: targets`, () => {
+  describe(`${title}: targets`, () => {
     it('registers once, becomes healthy, and says unhealthy when it is', async () => {
       const instanceId = await fleet.addInstance({});
       await expectHealth(instanceId, 'unregistered');
@@ -182,7 +215,9 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
       await ports.registrar.register(instanceId, [fleet.target]);
       await expectHealth(instanceId, 'healthy');
       await ports.registrar.register(instanceId, [fleet.target]);
-      expect((await ports.targets.registered([fleet.target.targetGroupName])).filter((target) => target.instanceId === instanceId)).toMatchObject([{ ...fleet.target, state: 'healthy' }]);
+      expect((await ports.targets.registered([fleet.target.targetGroupName])).filter((target) => target.instanceId === instanceId)).toMatchObject([
+        { ...fleet.target, state: 'healthy' },
+      ]);
       await fleet.setTargetUnhealthy(instanceId, true);
       await expectHealth(instanceId, 'unhealthy');
     });
@@ -211,7 +246,7 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
     });
   });
 
-  describe(`${name}: launching`, () => {
+  describe(`${title}: launching`, () => {
     it('rehearses without touching anything', async () => {
       const request = await requestFor(await fleet.addInstance({ tier: 'web' }));
       expect((await ports.launcher.rehearse(request)).kind).toBe('possible');
@@ -224,7 +259,12 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
       const { instanceId } = await ports.launcher.launch(request);
       const launched = await ports.instances.findByTag(tagKeys.remediation, request.remediationId);
       expect(launched.map((facts) => facts.instanceId)).toEqual([instanceId]);
-      expect(launched[0]).toMatchObject({ imageId: fleet.imageId, instanceType: request.capture.instanceType, subnetId: request.capture.subnetId, tags: request.tags });
+      expect(launched[0]).toMatchObject({
+        imageId: fleet.imageId,
+        instanceType: request.capture.instanceType,
+        subnetId: request.capture.subnetId,
+        tags: request.tags,
+      });
       await expectState(instanceId, 'running');
     });
 
@@ -241,21 +281,11 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
       const { instanceId } = await ports.launcher.launch(request);
       await expectState(instanceId, 'running');
       const [before, after] = [await captureOf(oldId), await captureOf(instanceId)];
-      const kept = ({ instanceType, subnetId, securityGroupIds, instanceProfileArn, metadataOptions, shutdownBehavior, userData, tags }: Capture) => ({
-        instanceType,
-        subnetId,
-        securityGroupIds,
-        instanceProfileArn,
-        metadataOptions,
-        shutdownBehavior,
-        userData,
-        tags,
-      });
       expect(kept(after)).toEqual(kept(before));
     });
   });
 
-  describe(`${name}: quarantine`, () => {
+  describe(`${title}: quarantine`, () => {
     it('isolates into one group; twice is once', async () => {
       const instanceId = await fleet.addInstance({});
       const vpcId = (await ports.instances.read(instanceId))?.vpcId ?? '';
@@ -295,20 +325,22 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
     });
 
     it('ends the one that is named and no other', async () => {
-      const [doomed, kept] = [await fleet.addInstance({}), await fleet.addInstance({})];
+      const [doomed, other] = [await fleet.addInstance({}), await fleet.addInstance({})];
       await ports.terminator.terminate(doomed);
       await expectState(doomed, 'terminated');
       await ports.terminator.terminate(doomed);
-      expect((await ports.instances.read(kept))?.state).toBe('running');
+      expect((await ports.instances.read(other))?.state).toBe('running');
       await expect(ports.terminator.terminate(ABSENT)).rejects.toThrow(PermanentError);
     });
   });
 
-  describe(`${name}: alarms`, () => {
+  describe(`${title}: alarms`, () => {
     it('reads those that exist, and those of an instance by glob', async () => {
       const [instanceId, name] = [await fleet.addInstance({}), fleet.unique('web-alarm')];
       await fleet.addAlarm(name, instanceId);
-      expect((await ports.alarms.read([name, `${name}-not`])).map((alarm) => [alarm.name, alarm.instanceId, alarm.hasOwnAction])).toEqual([[name, instanceId, false]]);
+      expect((await ports.alarms.read([name, `${name}-not`])).map((alarm) => [alarm.name, alarm.instanceId, alarm.hasOwnAction])).toEqual([
+        [name, instanceId, false],
+      ]);
       expect(await ports.alarms.read([])).toEqual([]);
       expect((await ports.alarms.ofInstance(instanceId, ['web-alarm*'])).map((alarm) => alarm.name)).toEqual([name]);
       expect(await ports.alarms.ofInstance(instanceId, ['other-*'])).toEqual([]);
@@ -316,7 +348,12 @@ export function describeFleet(name: string, create: () => FleetUnderTest): void 
     });
 
     it('clones to the new instance once, under a name that leads back; a clone of a clone too', async () => {
-      const [oldId, newId, newerId, original] = [await fleet.addInstance({}), await fleet.addInstance({}), await fleet.addInstance({}), fleet.unique('web-alarm')];
+      const [oldId, newId, newerId, original] = [
+        await fleet.addInstance({}),
+        await fleet.addInstance({}),
+        await fleet.addInstance({}),
+        fleet.unique('web-alarm'),
+      ];
       await fleet.addAlarm(original, oldId);
       const first = await ports.alarmCloner.clone(original, original, oldId, newId);
       expect(await ports.alarmCloner.clone(original, original, oldId, newId)).toEqual(first);

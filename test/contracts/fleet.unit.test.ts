@@ -45,5 +45,8 @@ it('says that a launch is impossible, which the emulator never does', async () =
   region.refuseLaunches('InsufficientInstanceCapacity');
   const capture = await region.captures.capture('i-1', [], clock.now());
   if (capture === undefined) throw new Error('no capture');
-  expect(await region.launcher.rehearse({ remediationId: 'rem-1', attempt: 1, capture, imageId: 'ami-1', tags: {} })).toEqual({ kind: 'impossible', reason: 'InsufficientInstanceCapacity' });
+  expect(await region.launcher.rehearse({ remediationId: 'rem-1', attempt: 1, capture, imageId: 'ami-1', tags: {} })).toEqual({
+    kind: 'impossible',
+    reason: 'InsufficientInstanceCapacity',
+  });
 });

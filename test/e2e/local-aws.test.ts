@@ -5,10 +5,10 @@ import { CloudFormationClient, CreateStackCommand, DescribeStacksCommand, waitUn
 import { CloudWatchClient, DescribeAlarmsCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
 import {
   DescribeInstanceStatusCommand,
-  DescribeInstancesCommand,
   DescribeSecurityGroupsCommand,
   DescribeVpcsCommand,
   EC2Client,
+  paginateDescribeInstances,
   RegisterImageCommand,
   RunInstancesCommand,
 } from '@aws-sdk/client-ec2';
@@ -244,8 +244,11 @@ describe('the fleet behind the overlay', () => {
     expect(first).toMatch(/^i-/);
     expect(second).toBe(first);
     await expect(launch('one', 't3.small')).rejects.toThrow(expect.objectContaining({ name: 'IdempotentParameterMismatch' }));
-    const { Reservations } = await ec2.send(new DescribeInstancesCommand({ Filters: [{ Name: 'client-token', Values: ['one'] }] }));
-    expect(Reservations?.flatMap(({ Instances }) => Instances ?? [])).toHaveLength(1);
+    // moto pages after 100 instances, and other files of this project leave ended ones behind.
+    const ids: (string | undefined)[] = [];
+    for await (const page of paginateDescribeInstances({ client: ec2 }, { Filters: [{ Name: 'client-token', Values: ['one'] }] }))
+      ids.push(...(page.Reservations ?? []).flatMap(({ Instances }) => (Instances ?? []).map(({ InstanceId }) => InstanceId)));
+    expect(ids).toEqual([first]);
   });
 
   it('refuses an image that does not exist', async () => {
@@ -278,5 +281,7 @@ describe('the fleet behind the overlay', () => {
       Details: [{ Name: 'reachability', Status: 'failed', ImpairedSince: anyMoment }],
     });
     expect(InstanceStatuses?.[0]?.SystemStatus?.Status).toBe('ok');
+    // The other files of this project share the fleet, and the platform deployed there asks for impaired instances.
+    await mark(`instances/${instanceId}/status`, { instance: 'ok' });
   });
 });

@@ -72,16 +72,19 @@ async function readImageChoice(
   });
 }
 
+/** What a claim writes, as far as a plan has rehearsed it: before the first claim of a group none of it is stored. */
+type Rehearsed = Partial<Pick<GuardrailFacts, 'platform' | 'group' | 'slot'>>;
+
 /** Reads every fact afresh; what cannot be read stays unknown and vetoes. */
-export async function readFacts(context: PhaseContext<ObservePorts>): Promise<GuardrailFacts> {
+export async function readFacts(context: PhaseContext<ObservePorts>, rehearsed: Rehearsed = {}): Promise<GuardrailFacts> {
   const { ports, session, system, policy } = context;
   const { record } = session;
   const { scope } = ports;
   const [pauses, platform, group, slot, instance, isGroupMember, status, registered, members, history] = await Promise.all([
     know(() => readPauses(ports, record.system)),
-    know(() => readClaimed(ports, platformType, keys.platform(scope))),
-    know(() => readClaimed(ports, groupType, keys.group(scope, record.groupId))),
-    know(() => readClaimed(ports, slotType, keys.slot(scope, record.slotId))),
+    rehearsed.platform ?? know(() => readClaimed(ports, platformType, keys.platform(scope))),
+    rehearsed.group ?? know(() => readClaimed(ports, groupType, keys.group(scope, record.groupId))),
+    rehearsed.slot ?? know(() => readClaimed(ports, slotType, keys.slot(scope, record.slotId))),
     know(() => ports.instances.read(record.oldInstanceId)),
     know(() => ports.instances.isGroupMember(record.oldInstanceId)),
     know(() => ports.instances.readStatus(record.oldInstanceId)),
