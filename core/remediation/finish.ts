@@ -28,8 +28,9 @@ function finalReason(record: Remediation, extra: string | undefined): string {
 
 /** The slot after the remediation: free; a success moves it to the new instance. What changed nothing does not count as an attempt. */
 export function releaseSlot(slot: Slot, record: Remediation): Slot {
-  const { remediationId: _released, ...free } = slot;
-  if (record.state !== 'succeeded') return { ...free, attempts: withoutUncounted(slot.attempts, record) };
+  const { remediationId: _released, failuresInARow = 0, ...free } = slot;
+  if (record.state === 'failed') return { ...free, failuresInARow: failuresInARow + 1 };
+  if (record.state !== 'succeeded') return { ...free, ...(failuresInARow === 0 ? {} : { failuresInARow }), attempts: withoutUncounted(slot.attempts, record) };
   const retired = [...slot.retiredInstanceIds.filter((id) => id !== record.oldInstanceId), record.oldInstanceId].slice(-50);
   return { ...free, instanceId: record.newInstanceId ?? slot.instanceId, retiredInstanceIds: retired };
 }

@@ -5,7 +5,7 @@ export type ImageChoice = { readonly kind: 'chosen'; readonly imageId: string; r
 
 export interface ImageCandidates {
   readonly groupId: string;
-  /** 1 for the first attempt; later attempts fall back to the last known good image. */
+  /** 1 + failures in a row on the slot; after a failure the last known good image is taken. */
   readonly attempt: number;
   /** Approved images of the role, newest first (the parameter's history). */
   readonly approvedHistory: readonly string[];

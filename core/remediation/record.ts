@@ -129,6 +129,8 @@ export const slotSchema = z.object({
   remediationId: z.optional(z.string()),
   /** When attempts started, newest last; only the last 24 h are kept. */
   attempts: z.array(z.string()),
+  /** Attempts that failed since the last one that worked; image choice falls back after one. */
+  failuresInARow: z.optional(z.number()),
 });
 export type Slot = z.infer<typeof slotSchema>;
 export const slotType: RecordType<Slot> = { name: 'slot', schema: slotSchema };

@@ -6,11 +6,11 @@ import { tagKeys } from '../../inventory/records.ts';
 import { keys, partitions } from '../../records/keys.ts';
 import { parseRecord, readRecord, type RecordType } from '../../records/record-type.ts';
 import type { RecordKey } from '../../records/store.ts';
-import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, know } from '../guardrails.ts';
+import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, know, type Known } from '../guardrails.ts';
 import { chooseImage, type ImageChoice } from '../image-choice.ts';
 import type { InstanceFacts, TargetHealth } from '../ports.ts';
 import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
-import { type Group, groupType, type Pause, pauseType, platformType, type Remediation, slotType } from '../record.ts';
+import { type Group, groupType, type Pause, pauseType, platformType, type Remediation, type Slot, slotType } from '../record.ts';
 
 /** What must exist by now, because the claim wrote it. */
 async function readClaimed<Body>(ports: ObservePorts, type: RecordType<Body>, key: RecordKey): Promise<Body> {
@@ -57,6 +57,7 @@ async function readImageChoice(
   { ports, session, system }: PhaseContext<ObservePorts>,
   members: readonly InstanceFacts[],
   targets: readonly TargetHealth[],
+  slot: Slot,
 ): Promise<ImageChoice> {
   const { role } = system.spec.image;
   const [approvedHistory, stored] = await Promise.all([
@@ -65,7 +66,8 @@ async function readImageChoice(
   ]);
   return chooseImage({
     groupId: session.record.groupId,
-    attempt: session.record.attempt,
+    // A repair that worked is no reason to distrust its image.
+    attempt: 1 + (slot.failuresInARow ?? 0),
     approvedHistory,
     records: stored.records.map((record) => parseRecord(imageRecordType, record).body),
     peerImageIds: peerImages(members, targets, session.record.oldInstanceId),
@@ -75,51 +77,63 @@ async function readImageChoice(
 /** What a claim writes, as far as a plan has rehearsed it: before the first claim of a group none of it is stored. */
 type Rehearsed = Partial<Pick<GuardrailFacts, 'platform' | 'group' | 'slot'>>;
 
-/** Reads every fact afresh; what cannot be read stays unknown and vetoes. */
-export async function readFacts(context: PhaseContext<ObservePorts>, rehearsed: Rehearsed = {}): Promise<GuardrailFacts> {
-  const { ports, session, system, policy } = context;
-  const { record } = session;
+/** Both facts, or neither: what rests on two readings needs both. */
+function both<Left, Right>(left: Known<Left>, right: Known<Right>): Known<readonly [Left, Right]> {
+  if (!left.isKnown) return left;
+  return right.isKnown ? { isKnown: true, value: [left.value, right.value] } : right;
+}
+
+function mapKnown<Value, Result>(fact: Known<Value>, map: (value: Value) => Result): Known<Result> {
+  return fact.isKnown ? { isKnown: true, value: map(fact.value) } : fact;
+}
+
+/** The group's own records, as the claim has written them. */
+async function readClaim(
+  ports: ObservePorts,
+  record: Remediation,
+  rehearsed: Rehearsed,
+): Promise<Pick<GuardrailFacts, 'pauses' | 'platform' | 'group' | 'slot'>> {
   const { scope } = ports;
-  const [pauses, platform, group, slot, instance, isGroupMember, status, registered, members, history] = await Promise.all([
+  const [pauses, platform, group, slot] = await Promise.all([
     know(() => readPauses(ports, record.system)),
     rehearsed.platform ?? know(() => readClaimed(ports, platformType, keys.platform(scope))),
     rehearsed.group ?? know(() => readClaimed(ports, groupType, keys.group(scope, record.groupId))),
     rehearsed.slot ?? know(() => readClaimed(ports, slotType, keys.slot(scope, record.slotId))),
+  ]);
+  return { pauses, platform, group, slot };
+}
+
+/** Reads every fact afresh; what cannot be read stays unknown and vetoes. */
+export async function readFacts(context: PhaseContext<ObservePorts>, rehearsed: Rehearsed = {}): Promise<GuardrailFacts> {
+  const { ports, session, system, policy } = context;
+  const { record } = session;
+  const claim = await readClaim(ports, record, rehearsed);
+  const { alarmName } = record.trigger;
+  const [instance, isGroupMember, status, registered, members, history, alarm] = await Promise.all([
     know(() => ports.instances.read(record.oldInstanceId)),
     know(() => ports.instances.isGroupMember(record.oldInstanceId)),
     know(() => ports.instances.readStatus(record.oldInstanceId)),
     know(() => ports.targets.registered(system.spec.targetGroups)),
     know(() => readMembers(ports, system, record.groupId)),
     know(() => ports.images.approvedHistory(system.spec.image.role)),
+    know(async () => (alarmName === undefined ? undefined : (await ports.alarms.read([alarmName]))[0])),
   ]);
-  const { alarmName } = record.trigger;
-  const alarm = await know(async () => (alarmName === undefined ? undefined : (await ports.alarms.read([alarmName]))[0]));
-  const known = members.isKnown && registered.isKnown && group.isKnown;
+  const seen = both(members, registered);
+  const image = both(seen, claim.slot);
   return {
     now: ports.clock.now(),
     remediation: record,
     system,
     policy,
-    pauses,
-    platform,
-    group,
-    slot,
+    ...claim,
     instance,
     isGroupMember,
     status,
     alarm,
-    targets: registered.isKnown ? { isKnown: true, value: registered.value.filter((target) => target.instanceId === record.oldInstanceId) } : registered,
-    groupCount: known
-      ? { isKnown: true, value: countGroup(members.value, registered.value, group.value, record) }
-      : { isKnown: false, why: 'members or target health unknown' },
-    isImageInLineage:
-      history.isKnown && instance.isKnown
-        ? { isKnown: true, value: instance.value === undefined || history.value.includes(instance.value.imageId) }
-        : { isKnown: false, why: 'image history unknown' },
-    image:
-      members.isKnown && registered.isKnown
-        ? await know(() => readImageChoice(context, members.value, registered.value))
-        : { isKnown: false, why: 'members or target health unknown' },
+    targets: mapKnown(registered, (targets) => targets.filter((target) => target.instanceId === record.oldInstanceId)),
+    groupCount: mapKnown(both(seen, claim.group), ([[running, targets], group]) => countGroup(running, targets, group, record)),
+    isImageInLineage: mapKnown(both(history, instance), ([images, facts]) => facts === undefined || images.includes(facts.imageId)),
+    image: image.isKnown ? await know(() => readImageChoice(context, ...image.value[0], image.value[1])) : image,
   };
 }
 

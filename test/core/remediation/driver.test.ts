@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { imageRecordType } from '../../../core/images/records.ts';
 import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord, updateRecord } from '../../../core/records/record-type.ts';
@@ -348,5 +349,45 @@ describe('evidence', () => {
     await play(world, id, () => driverPorts(world, (name, port) => (name === 'evidence' ? Object.assign(port, noConsole) : port)));
     expect((await readRemediation(world, id)).state).toBe(state);
     expect(stateOf(world, OLD)).toBe(old);
+  });
+});
+
+describe('the image of a second attempt', () => {
+  async function verifyBoth(world: World): Promise<void> {
+    await verifyImage(world);
+    const verifiedGroups = [{ groupId: 'shop-web/web', at: world.clock.now(), instanceId: OLD }];
+    await createRecord(world.store, imageRecordType, keys.image(testScope, 'web', 'ami-v1'), {
+      role: 'web',
+      imageId: 'ami-v1',
+      firstApprovedAt: world.clock.now(),
+      isApproved: false,
+      isRevoked: false,
+      verifiedGroups,
+    });
+  }
+
+  async function repairAgain(world: World, instanceId: string): Promise<string | undefined> {
+    world.clock.advance(3600);
+    world.region.setTargetUnhealthy(instanceId, true);
+    const again = await admitOld(world, instanceId);
+    if (again.kind !== 'started') throw new Error(again.reason);
+    await play(world, again.remediation.id);
+    return (await readRemediation(world, again.remediation.id)).imageId;
+  }
+
+  it('is the last known good one after a failure', async () => {
+    const world = createWorld();
+    await verifyBoth(world);
+    world.region.makeImageBad('ami-v2', 'it does not boot');
+    await play(world, await startOld(world));
+    expect(await repairAgain(world, OLD)).toBe('ami-v1');
+  });
+
+  it('is the newest one again after a success: a repair that worked is no reason to distrust its image', async () => {
+    const world = createWorld();
+    await verifyBoth(world);
+    const first = await startOld(world);
+    await play(world, first);
+    expect(await repairAgain(world, (await readRemediation(world, first)).newInstanceId ?? '')).toBe('ami-v2');
   });
 });
