@@ -2,6 +2,9 @@
 import { text } from 'node:stream/consumers';
 import { runProgram } from '../cli/program.ts';
 
+// A reader such as `head` may close the pipe early: that is its right and no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 process.exitCode = await runProgram(process.argv.slice(2), {
   out: (line) => process.stdout.write(`${line.replace(/\n$/, '')}\n`),
   error: (line) => process.stderr.write(`${line.replace(/\n$/, '')}\n`),

@@ -1,14 +1,18 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { CliError } from './cli-error.ts';
-import { type DeployAction, deploy, deployActions, type DeployOptions } from './commands/deploy.ts';
 import { deadLettersList, deadLettersRedrive, deadLettersShow } from './commands/deadletters.ts';
+import { deploy, deployActionNames, type DeployOptions } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { catalogCheck, eventExplain, sloExplain } from './commands/explain.ts';
+import { incidents } from './commands/incidents.ts';
+import { instanceStatuses, inventoryList } from './commands/inventory.ts';
 import { plan } from './commands/plan.ts';
-import { incidents, inventoryList, remediations, status } from './commands/records.ts';
+import { remediations } from './commands/remediations.ts';
+import { status } from './commands/status.ts';
 import { pause, resume } from './commands/switches.ts';
+import { explainFailure } from './explain-failure.ts';
+import { openTarget } from './open-target.ts';
 import type { Answer, ExitCode, Output } from './output.ts';
-import { openTarget, type Target, type TargetOptions } from './target.ts';
+import type { OpenTarget, Target, TargetOptions } from './target.ts';
 
 interface CommonOptions extends TargetOptions {
   readonly json?: boolean;
@@ -16,11 +20,22 @@ interface CommonOptions extends TargetOptions {
   readonly reason?: string;
 }
 
-type Run = (answer: Promise<Answer> | Answer, options: { readonly json?: boolean }) => Promise<void>;
+/** What the commands are hung on. */
+interface Frame {
+  readonly program: Command;
+  readonly output: Output;
+  /** Prints an answer and remembers its exit code. */
+  readonly run: (answer: Promise<Answer> | Answer, options: { readonly json?: boolean }) => Promise<void>;
+  /** The same for a command that needs a deployed platform. */
+  readonly runOn: (options: CommonOptions, use: (target: Target) => Promise<Answer>) => Promise<void>;
+}
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 200;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 200) throw new InvalidArgumentError('Write a whole number from 1 to 200.');
+  if (!Number.isInteger(value) || value < 1 || value > MAX_LIMIT) throw new InvalidArgumentError(`Write a whole number from 1 to ${MAX_LIMIT}.`);
   return value;
 }
 
@@ -35,116 +50,158 @@ function onTarget(command: Command): Command {
 }
 
 function onList(command: Command): Command {
-  return onTarget(command).addOption(new Option('--limit <count>', 'how many, 1 to 200').default(50).argParser(wholeNumber));
+  return onTarget(command).addOption(new Option('--limit <count>', `how many, 1 to ${MAX_LIMIT}`).default(DEFAULT_LIMIT).argParser(wholeNumber));
 }
 
 function examples(command: Command, lines: readonly string[]): Command {
   return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  npm run -s perennial -- ${line}`).join('\n')}`);
 }
 
-async function withTarget(options: CommonOptions, use: (target: Target) => Promise<Answer>): Promise<Answer> {
-  return use(await openTarget(options));
-}
-
-function addExplainers(program: Command, run: Run, output: Output): void {
-  const catalog = program.command('catalog').description('the catalog in git');
-  examples(catalog.command('check [dir]').description('say what is wrong in a catalog, where, and what to write').option('--json', 'answer as JSON'), ['catalog check', 'catalog check examples/three-tiers --json']).action(
-    async (directory: string | undefined, options: CommonOptions) => run(catalogCheck(directory ?? 'ops'), options),
+function addExplainers({ program, output, run }: Frame): void {
+  const catalog = examples(program.command('catalog').description('the catalog in git'), ['catalog check ops']);
+  const check = catalog
+    .command('check [dir]')
+    .description('say what is wrong in a catalog (default: ops), where, and what to write')
+    .option('--json', 'answer as JSON');
+  examples(check, ['catalog check', 'catalog check examples/three-tiers --json']).action((directory: string | undefined, options: CommonOptions) =>
+    run(catalogCheck(directory ?? 'ops'), options),
   );
-  const event = program.command('event').description('what comes in');
-  examples(event.command('explain <file>').description('how the platform reads an event, in any wrapping; - reads standard input').option('--json', 'always on: the answer is JSON'), ['event explain test/events/alarm-eventbridge.json']).action(
-    async (file: string) => run(eventExplain(file, output), { json: true }),
+  const event = examples(program.command('event').description('what comes in'), ['event explain test/events/alarm-metric-sns.json']);
+  const explain = event
+    .command('explain <file>')
+    .description('how the platform reads an event, in any wrapping; - reads standard input')
+    .option('--json', 'always on: the answer is JSON');
+  examples(explain, ['event explain test/events/alarm-metric-eventbridge.json', 'event explain - < event.json']).action((file: string) =>
+    run(eventExplain(file, output), { json: true }),
   );
-  const slo = program.command('slo').description('error budgets');
-  examples(
-    slo.command('explain').description('what an objective allows, and which burn-rate alerts can fire').requiredOption('--objective <percent>', 'for example 99.9').option('--window <days>', '1 to 90 days', '30d').option('--json', 'answer as JSON'),
-    ['slo explain --objective 99.999 --window 30d'],
-  ).action(async (options: { objective: string; window: string; json?: boolean }) => run(sloExplain(options.objective, options.window), options));
-}
-
-function addReaders(program: Command, run: Run): void {
-  examples(onTarget(program.command('status').description('the whole picture on one page')), ['status --local', 'status --region eu-central-1 --json']).action(async (options: CommonOptions) => run(withTarget(options, status), options));
-  examples(onList(program.command('incidents [id]').description('incidents, or one with its timeline')), ['incidents --local']).action(async (id: string | undefined, options: CommonOptions) =>
-    run(withTarget(options, (target) => incidents(target, id, options.limit ?? 50)), options),
-  );
-  examples(onList(program.command('remediations [id]').description('repairs and vetoes, or one with its phases')), ['remediations --local']).action(async (id: string | undefined, options: CommonOptions) =>
-    run(withTarget(options, (target) => remediations(target, id, options.limit ?? 50)), options),
-  );
-  const inventory = program.command('inventory').description('what runs');
-  examples(onTarget(inventory.command('list').description('every instance and what it is to us').option('--status <status>', 'managed, unknown, elsewhere, quarantined or gone')), ['inventory list --local --status unknown']).action(
-    async (options: CommonOptions & { status?: string }) => run(withTarget(options, (target) => inventoryList(target, options.status)), options),
-  );
-  examples(onTarget(program.command('plan <instance>').description('what replacing an instance would do, keep and lose; touches nothing')), ['plan i-0123456789abcdef0 --local']).action(
-    async (instanceId: string, options: CommonOptions) => run(withTarget(options, (target) => plan(target, instanceId)), options),
-  );
-  examples(onTarget(program.command('doctor').description('is the platform itself in order?')), ['doctor --region eu-central-1']).action(async (options: CommonOptions) => run(withTarget(options, doctor), options));
-}
-
-function addSwitches(program: Command, run: Run): void {
-  const reason = '--reason <text>';
-  examples(onTarget(program.command('pause [system]').description('no new repairs; running ones go to their nearest safe point').requiredOption(reason, 'why; people read it')), ['pause --local --reason "network work"']).action(
-    async (system: string | undefined, options: CommonOptions) => run(withTarget(options, (target) => pause(target, system, options.reason ?? '')), options),
-  );
-  examples(onTarget(program.command('resume [system]').description('repairs may start again; closes breakers that wait for a person').option(reason, 'why', 'resumed by hand')), ['resume --local']).action(
-    async (system: string | undefined, options: CommonOptions) => run(withTarget(options, (target) => resume(target, system, options.reason ?? '')), options),
+  const slo = examples(program.command('slo').description('error budgets'), ['slo explain --objective 99.9']);
+  const objective = slo
+    .command('explain')
+    .description('what an objective allows, and which burn-rate alerts can fire; exit 2 when it is refused')
+    .requiredOption('--objective <percent>', 'for example 99.9')
+    .option('--window <days>', 'rolling window, 1 to 90 days', '30d')
+    .option('--json', 'answer as JSON');
+  examples(objective, ['slo explain --objective 99.999 --window 30d', 'slo explain --objective 99.9 --json']).action(
+    (options: { objective: string; window: string; json?: boolean }) => run(sloExplain(options.objective, options.window), options),
   );
 }
 
-const isDeployAction = (name: string): name is DeployAction => Object.hasOwn(deployActions, name);
+function addReaders({ program, runOn }: Frame): void {
+  const whole = onTarget(program.command('status').description('the whole picture on one page'));
+  examples(whole, ['status --local', 'status --region eu-central-1 --json']).action((options: CommonOptions) => runOn(options, status));
+  const incident = onList(program.command('incidents [id]').description('incidents, or one with its timeline'));
+  examples(incident, ['incidents --local', 'incidents inc-20261121T090000-1a2b3c4d --local']).action((id: string | undefined, options: CommonOptions) =>
+    runOn(options, (target) => incidents(target, id, options.limit ?? DEFAULT_LIMIT)),
+  );
+  const remediation = onList(program.command('remediations [id]').description('repairs and vetoes, or one with its phases'));
+  examples(remediation, ['remediations --local', 'remediations rem-20261121T090000-1a2b3c4d5e --local']).action(
+    (id: string | undefined, options: CommonOptions) => runOn(options, (target) => remediations(target, id, options.limit ?? DEFAULT_LIMIT)),
+  );
+  const inventory = examples(program.command('inventory').description('what runs'), ['inventory list --local']);
+  const all = onTarget(inventory.command('list').description('every instance and what it is to Perennial')).addOption(
+    new Option('--status <status>', 'only these').choices(instanceStatuses),
+  );
+  examples(all, ['inventory list --local', 'inventory list --local --status unknown']).action((options: CommonOptions & { status?: string }) =>
+    runOn(options, (target) => inventoryList(target, options.status)),
+  );
+  const rehearsal = onTarget(program.command('plan <instance>').description('what replacing an instance would do, keep and lose; touches nothing'));
+  examples(rehearsal, ['plan i-0123456789abcdef0 --local']).action((instanceId: string, options: CommonOptions) =>
+    runOn(options, (target) => plan(target, instanceId)),
+  );
+  const health = onTarget(program.command('doctor').description('is the platform itself in order? exit 2 when it is not'));
+  examples(health, ['doctor --local', 'doctor --region eu-central-1 --json']).action((options: CommonOptions) => runOn(options, doctor));
+}
 
-function addDeploys(program: Command, run: Run): void {
-  const command = program.command('deploy <action> <system>').description('tell the platform of a deploy: start, finish, fail or rollback');
+function addSwitches({ program, runOn }: Frame): void {
+  const stop = onTarget(program.command('pause [system]').description('no new repairs; running ones go to their nearest safe point')).requiredOption(
+    '--reason <text>',
+    'why; people read it',
+  );
+  examples(stop, ['pause --local --reason "network work"', 'pause shop-web --local --reason "load test"']).action(
+    (system: string | undefined, options: CommonOptions) => runOn(options, (target) => pause(target, system, options.reason ?? '')),
+  );
+  const start = onTarget(program.command('resume [system]').description('repairs may start again; closes breakers that wait for a person')).option(
+    '--reason <text>',
+    'why',
+    'resumed by hand',
+  );
+  examples(start, ['resume --local', 'resume shop-web --local']).action((system: string | undefined, options: CommonOptions) =>
+    runOn(options, (target) => resume(target, system, options.reason ?? '')),
+  );
+}
+
+function addDeploys({ program, runOn }: Frame): void {
+  const command = program.command('deploy <action> <system>').description(`tell the platform of a deploy; the action is ${deployActionNames.join(', ')}`);
   onTarget(command)
-    .requiredOption('--version <version>', 'what is deployed')
-    .requiredOption('--previous <version>', 'what ran before: where a rollback would go')
-    .requiredOption('--commit <commit>', 'git commit')
+    .option('--version <version>', 'what is deployed; for a rollback, what is taken back')
+    .option('--previous <version>', 'what ran before: where a rollback goes')
+    .option('--commit <commit>', 'git commit')
     .option('--config-version <version>', 'configuration version')
     .option('--approver <name>', 'who approved it')
     .option('--database-change', 'the deploy changes a database schema')
     .option('--rollback-tested', 'the way back has been tested');
-  examples(command, ['deploy start shop-web --version 5.3.0 --previous 5.2.1 --commit 1a2b3c4 --local']).action(async (action: string, system: string, options: CommonOptions & DeployOptions) => {
-    if (!isDeployAction(action)) throw new CliError(`There is no deploy action "${action}". Write one of: ${Object.keys(deployActions).join(', ')}.`);
-    await run(withTarget(options, (target) => deploy(target, action, system, options)), options);
-  });
+  examples(command, [
+    'deploy start shop-web --version 5.3.0 --previous 5.2.1 --commit 1a2b3c4 --local',
+    'deploy finish shop-web --version 5.3.0 --previous 5.2.1 --commit 1a2b3c4 --local',
+    'deploy rollback shop-web --version 5.3.0 --previous 5.2.1 --commit 1a2b3c4 --local',
+  ]).action((action: string, system: string, options: CommonOptions & DeployOptions) => runOn(options, (target) => deploy(target, action, system, options)));
 }
 
-function addDeadLetters(program: Command, run: Run): void {
-  const letters = program.command('dead-letters').description('what could not be read');
-  examples(onList(letters.command('list').description('dead letters and queue depths')), ['dead-letters list --local']).action(async (options: CommonOptions) => run(withTarget(options, (target) => deadLettersList(target, options.limit ?? 50)), options));
-  onTarget(letters.command('show <id>').description('one dead letter, masked')).action(async (id: string, options: CommonOptions) => run(withTarget(options, (target) => deadLettersShow(target, id)), options));
-  onList(letters.command('redrive').description('move the bodies back to the signals queue')).action(async (options: CommonOptions) => run(withTarget(options, (target) => deadLettersRedrive(target, options.limit ?? 50)), options));
+function addDeadLetters({ program, runOn }: Frame): void {
+  const letters = examples(program.command('dead-letters').description('what could not be read'), ['dead-letters list --local']);
+  const list = onList(letters.command('list').description('dead letters and queue depths'));
+  examples(list, ['dead-letters list --local']).action((options: CommonOptions) =>
+    runOn(options, (target) => deadLettersList(target, options.limit ?? DEFAULT_LIMIT)),
+  );
+  const show = onTarget(letters.command('show <id>').description('one dead letter, masked'));
+  examples(show, ['dead-letters show dead-2f77b71e-2d1b-43a0-b3ea-fa1c99c2efc1 --local']).action((id: string, options: CommonOptions) =>
+    runOn(options, (target) => deadLettersShow(target, id)),
+  );
+  const redrive = onList(letters.command('redrive').description('move the bodies back to the signals queue'));
+  examples(redrive, ['dead-letters redrive --local --limit 10']).action((options: CommonOptions) =>
+    runOn(options, (target) => deadLettersRedrive(target, options.limit ?? DEFAULT_LIMIT)),
+  );
+}
+
+/** Commander's `error: unknown command 'x'` as a sentence. */
+function sentence(text: string): string {
+  const plain = text.replace(/^error: /, '').trimEnd();
+  return `${plain.slice(0, 1).toUpperCase()}${plain.slice(1)}${/[.!?)]$/.test(plain) ? '' : '.'}`;
+}
+
+function createProgram(output: Output): Command {
+  const program = new Command('perennial')
+    .description('Keeps services always on.')
+    .exitOverride()
+    .showHelpAfterError('Commands, options and examples: npm run -s perennial -- --help')
+    .configureOutput({ writeOut: output.out, writeErr: output.error, outputError: (text, write) => write(sentence(text)) });
+  return examples(program, ['status --local', 'catalog check ops', 'pause --region eu-central-1 --reason "network work"', 'deploy --help']);
 }
 
 /** Runs one command line. Never throws: what goes wrong is said in words. */
-export async function runProgram(words: readonly string[], output: Output): Promise<ExitCode> {
+export async function runProgram(words: readonly string[], output: Output, open: OpenTarget = openTarget): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
-  const run: Run = async (answer, options) => {
+  const run: Frame['run'] = async (answer, options) => {
     const found = await answer;
     output.out(options.json === true ? JSON.stringify(found.json, undefined, 2) : found.text);
     exitCode = found.exitCode;
   };
-  const program = new Command('perennial').description('Keeps services always on.').exitOverride().configureOutput({ writeOut: output.out, writeErr: output.error });
-  addExplainers(program, run, output);
-  addReaders(program, run);
-  addSwitches(program, run);
-  addDeploys(program, run);
-  addDeadLetters(program, run);
+  const program = createProgram(output);
+  const frame: Frame = { program, output, run, runOn: async (options, use) => run(use(await open(options)), options) };
+  for (const add of [addExplainers, addReaders, addSwitches, addDeploys, addDeadLetters]) add(frame);
   for (const command of program.commands) inheritSettings(program, command);
   try {
     await program.parseAsync([...words], { from: 'user' });
     return exitCode;
   } catch (error) {
-    return explainFailure(error, output);
+    // Commander has said it already.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
+    output.error(explainFailure(error));
+    return 1;
   }
 }
 
 function inheritSettings(program: Command, command: Command): void {
   command.copyInheritedSettings(program);
   for (const child of command.commands) inheritSettings(command, child);
-}
-
-function explainFailure(error: unknown, output: Output): ExitCode {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
-  output.error(error instanceof Error ? error.message : String(error));
-  return 1;
 }

@@ -1,45 +1,74 @@
-import { userInfo } from 'node:os';
-import { EventBridgeDeployEventBus } from '../../aws/platform/event-bus.ts';
-import { systemClock } from '../../aws/runtime/system.ts';
+import { deploymentEvent } from '../../core/deployments/deployments.ts';
+import type { DeploymentKind, Finding } from '../../core/deployments/record.ts';
+import { nearest } from '../../core/catalog/nearest.ts';
+import { readCatalog } from '../../core/catalog/published.ts';
 import { present } from '../../core/environment/present.ts';
-import type { DeployEventDetail, DeployEventType } from '../../core/deployments/ports.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';
-import { headerOf, type Target } from '../target.ts';
+import type { DeployAnswer } from '../schemas.ts';
+import { headerOf, outputOf, type Target } from '../target.ts';
 
 export interface DeployOptions {
-  readonly version: string;
-  readonly previous: string;
-  readonly commit: string;
+  readonly version?: string;
+  readonly previous?: string;
+  readonly commit?: string;
   readonly configVersion?: string;
   readonly approver?: string;
   readonly databaseChange?: boolean;
   readonly rollbackTested?: boolean;
 }
 
-export const deployActions = {
-  start: 'Deployment Started',
-  finish: 'Deployment Finished',
-  fail: 'Deployment Failed',
-  rollback: 'Deployment Rolled Back',
-} as const satisfies Record<string, DeployEventType>;
-export type DeployAction = keyof typeof deployActions;
+const deployActions = {
+  start: 'started',
+  finish: 'finished',
+  fail: 'failed',
+  rollback: 'rolled-back',
+} as const satisfies Record<string, DeploymentKind>;
+type DeployAction = keyof typeof deployActions;
+export const deployActionNames = Object.keys(deployActions);
+
+const isDeployAction = (name: string): name is DeployAction => Object.hasOwn(deployActions, name);
 
 /** `perennial deploy start|finish|fail|rollback <system>`: tells the platform of a deploy with one event (S4-03). */
-export async function deploy(target: Target, action: DeployAction, system: string, options: DeployOptions): Promise<Answer> {
-  const busName = target.outputs['EventBusName'];
-  if (busName === undefined) throw new CliError(`The stack ${target.stackName} has no output EventBusName. Deploy this version of Perennial first.`);
-  const detail: DeployEventDetail = {
+export async function deploy(target: Target, action: string, system: string, options: DeployOptions): Promise<Answer> {
+  if (!isDeployAction(action)) throw new CliError(`There is no deploy action "${action}". Write one of: ${deployActionNames.join(', ')}.`);
+  const decision = deploymentEvent(deployActions[action], {
     system,
-    version: options.version,
-    commit: options.commit,
-    previousVersion: options.previous,
-    deployer: userInfo().username,
-    databaseChange: options.databaseChange ?? false,
-    rollbackTested: options.rollbackTested ?? false,
-    at: systemClock.now(),
-    ...present({ configVersion: options.configVersion, approver: options.approver }),
-  };
-  const { eventId } = await new EventBridgeDeployEventBus(target.clients.events, busName).announce(deployActions[action], detail);
-  return ok({ eventId, type: deployActions[action], ...detail }, `${headerOf(target)}\n${deployActions[action]}: ${system} ${options.version} (commit ${options.commit}, before: ${options.previous})`);
+    deployer: target.operator,
+    at: target.clock.now(),
+    ...present({
+      version: options.version,
+      commit: options.commit,
+      previousVersion: options.previous,
+      configVersion: options.configVersion,
+      approver: options.approver,
+      databaseChange: options.databaseChange,
+      rollbackTested: options.rollbackTested,
+    }),
+  });
+  if (decision.kind === 'refused') throw new CliError(decision.reason);
+  const findings = [...decision.findings, ...(await undeclared(target, system))];
+  const { eventId } = await target.deployBus(outputOf(target, 'EventBusName')).announce(decision.type, decision.detail);
+  const json: DeployAnswer = { eventId, type: decision.type, ...decision.detail, findings };
+  return ok(json, render(target, json));
+}
+
+/** A deploy that nobody hears of is worse than a misspelt one, so this is a finding and no refusal. */
+async function undeclared({ records, scope }: Target, system: string): Promise<readonly Finding[]> {
+  const names = (await readCatalog(records, scope))?.catalog.systems.map((candidate) => candidate.metadata.name) ?? [];
+  if (names.includes(system)) return [];
+  const meant = nearest(system, names);
+  const hint = meant === undefined ? `Declared are: ${names.join(', ') || 'none'}.` : `Did you mean ${meant}?`;
+  return [{ rule: 'system-not-declared', text: `The published catalog has no system ${system}, so the deploy shows on no incident. ${hint}` }];
+}
+
+function render(target: Target, { type, system, version, commit, previousVersion, eventId, findings }: DeployAnswer): string {
+  const about = [...(commit === '' ? [] : [`commit ${commit.slice(0, 12)}`]), ...(previousVersion === '' ? [] : [`before it: ${previousVersion}`])];
+  return [
+    headerOf(target),
+    `${type}: ${system} ${version}${about.length === 0 ? '' : ` (${about.join(', ')})`}`,
+    `Announced as event ${eventId}`,
+    ...(findings.length === 0 ? [] : ['Correct this the next time:']),
+    ...findings.map(({ rule, text }) => `  ${rule}: ${text}`),
+  ].join('\n');
 }

@@ -1,57 +1,73 @@
-import { systemClock, systemHasher } from '../../aws/runtime/system.ts';
-import { createFleetClients } from '../../aws/fleet/clients.ts';
-import { createObservePorts } from '../../aws/fleet/observe-ports.ts';
+import { systemHasher } from '../../aws/runtime/system.ts';
 import { currentCatalog, declaredIn } from '../../core/catalog/published.ts';
 import { groupIdOf } from '../../core/inventory/classify.ts';
-import { instanceType, systemRecordType } from '../../core/inventory/records.ts';
+import { type InstanceRecord, instanceType, systemRecordType, tagKeys } from '../../core/inventory/records.ts';
 import { keys } from '../../core/records/keys.ts';
 import { readRecord } from '../../core/records/record-type.ts';
 import { type Plan, planReplacement } from '../../core/remediation/plan.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';
-import { headerOf, type Target } from '../target.ts';
+import { commandFor, headerOf, type Target } from '../target.ts';
 
-/** `perennial plan <instance>`: what a replacement would do, keep and lose, and what would stop it. Touches nothing. */
+/** `perennial plan <instance>`: what a replacement would do, keep and lose, and what would stop it. Touches nothing; exit 2 when there is nothing to plan. */
 export async function plan(target: Target, instanceId: string): Promise<Answer> {
   const { records, scope } = target;
   const instance = (await readRecord(records, instanceType, keys.instance(scope, instanceId)))?.body;
-  if (instance === undefined)
+  if (instance === undefined) {
     throw new CliError(
-      `${instanceId} is not in the inventory of ${scope.accountId}/${scope.region}. Is the id right? The next sweep lists new instances: npm run -s perennial -- inventory list`,
+      `${instanceId} is not in the inventory of ${scope.accountId}/${scope.region}. Is the id right? The next sweep lists new instances: ${commandFor(target, 'inventory list')}`,
     );
-  if (instance.system === undefined || instance.slotId === undefined)
-    throw new CliError(
-      `${instanceId} is ${instance.status}: no system of the catalog claims it, so nothing would be done. Tag it perennial:system=<name> to opt it in.`,
-    );
-  if (instance.status === 'gone') throw new CliError(`${instanceId} is gone; there is nothing to plan. What replaced it: npm run -s perennial -- remediations`);
-  const catalog = await currentCatalog(records, scope);
-  const declared = declaredIn(catalog, instance.system);
-  if (declared === undefined)
-    throw new CliError(`The system ${instance.system} or its policy is not in the published catalog. Check it: npm run -s perennial -- catalog check`);
-  const observed = (await readRecord(records, systemRecordType, keys.system(scope, instance.system)))?.body.observed;
-  const answer = await planReplacement(
-    createObservePorts({ store: records, scope, clock: systemClock }, createFleetClients(target.clients.fleet, target.clients.control)),
-    systemHasher,
-    {
-      ...declared,
-      slot: { id: instance.slotId, groupId: groupIdOf(instance.system, instance.role ?? declared.system.spec.image.role), instanceId },
-      trigger: { kind: 'instance.status-check', rule: 'plan', fingerprint: 'plan', at: systemClock.now(), summary: 'Planned by hand' },
-      groupMembers: Math.max(1, observed?.membersByRole[instance.role ?? declared.system.spec.image.role] ?? 1),
-      systemsInCatalog: catalog.systems.length,
-    },
-  );
+  }
+  const refused = refusalOf(target, instance);
+  if (refused !== undefined) return { json: { refused }, text: `${headerOf(target)}\n${refused}`, exitCode: 2 };
+  const answer = await planFor(target, instance);
   return ok(answer, `${headerOf(target)}\n${render(answer)}`);
+}
+
+/** Instances that no repair would ever replace. */
+function refusalOf(target: Target, { instanceId, status, system, slotId }: InstanceRecord): string | undefined {
+  if (status === 'gone') return `${instanceId} is gone; there is nothing to plan. What replaced it: ${commandFor(target, 'remediations')}`;
+  if (status === 'quarantined')
+    return `${instanceId} is quarantined: it was replaced and is kept as evidence. What replaced it: ${commandFor(target, 'remediations')}`;
+  if (status === 'elsewhere') return `${instanceId} is managed by EKS, EMR or Batch, which replace their own instances. Perennial leaves it alone.`;
+  if (system === undefined || slotId === undefined)
+    return `${instanceId} belongs to no system of the catalog, so Perennial would never touch it. To opt it in, tag it ${tagKeys.system}=<system>.`;
+  return undefined;
+}
+
+async function planFor(target: Target, { instanceId, system = '', slotId = '', role }: InstanceRecord): Promise<Plan> {
+  const { records, scope, clock } = target;
+  const catalog = await currentCatalog(records, scope);
+  const declared = declaredIn(catalog, system);
+  if (declared === undefined)
+    throw new CliError(
+      `The system ${system} of ${instanceId}, or its policy, is not in the published catalog, so nothing is planned. Add it in ops/ and deploy: npm run -s perennial -- catalog check ops`,
+    );
+  const observed = (await readRecord(records, systemRecordType, keys.system(scope, system)))?.body.observed;
+  const inRole = role ?? declared.system.spec.image.role;
+  return planReplacement(target.fleet.observe(), systemHasher, {
+    ...declared,
+    slot: { id: slotId, groupId: groupIdOf(system, inRole), instanceId },
+    trigger: { kind: 'instance.status-check', rule: 'plan', fingerprint: 'plan', at: clock.now(), summary: 'Planned by hand' },
+    groupMembers: Math.max(1, observed?.membersByRole[inRole] ?? 1),
+    systemsInCatalog: catalog.systems.length,
+  });
+}
+
+function list(title: string, entries: readonly string[], none: string): readonly string[] {
+  return entries.length === 0 ? [`${title}: ${none}`] : [`${title}:`, ...entries.map((entry) => `  ${entry}`)];
 }
 
 function render(answer: Plan): string {
   return [
-    `Replacing ${answer.instanceId} of ${answer.system} (${answer.topology}, mode ${answer.mode}) from ${answer.imageId ?? 'no image: see below'}`,
+    `If the status check of ${answer.instanceId} failed now (system ${answer.system}, topology ${answer.topology}, mode ${answer.mode}):`,
+    `Replaced from: ${answer.imageId ?? 'no image can be chosen, see "image choice" below'}`,
     'Phases:',
     ...answer.phases.map((phase, index) => `  ${String(index + 1).padStart(2)}. ${phase.name.padEnd(16)} ${phase.summary}`),
-    'Guardrails now:',
+    'Guardrails, as they answer now:',
     ...answer.guardrails.map((guardrail) => `  ${guardrail.verdict.padEnd(7)} ${guardrail.name}: ${guardrail.reason}`),
-    answer.wouldStop.length === 0 ? 'Nothing would stop it.' : `It would stop: ${answer.wouldStop.join('; ')}`,
-    `Kept: ${answer.kept.join(', ') || 'nothing'}`,
-    `Cannot be kept: ${answer.cannotKeep.join(', ') || 'nothing is lost'}`,
+    ...list('Would stop it now', answer.wouldStop, 'nothing'),
+    ...list('Kept', answer.kept, 'nothing'),
+    ...list('Cannot be kept', answer.cannotKeep, 'nothing is lost'),
   ].join('\n');
 }

@@ -352,29 +352,29 @@ describe('evidence', () => {
   });
 });
 
+async function verifyBoth(world: World): Promise<void> {
+  await verifyImage(world);
+  const verifiedGroups = [{ groupId: 'shop-web/web', at: world.clock.now(), instanceId: OLD }];
+  await createRecord(world.store, imageRecordType, keys.image(testScope, 'web', 'ami-v1'), {
+    role: 'web',
+    imageId: 'ami-v1',
+    firstApprovedAt: world.clock.now(),
+    isApproved: false,
+    isRevoked: false,
+    verifiedGroups,
+  });
+}
+
+async function repairAgain(world: World, instanceId: string): Promise<string | undefined> {
+  world.clock.advance(3600);
+  world.region.setTargetUnhealthy(instanceId, true);
+  const again = await admitOld(world, instanceId);
+  if (again.kind !== 'started') throw new Error(again.reason);
+  await play(world, again.remediation.id);
+  return (await readRemediation(world, again.remediation.id)).imageId;
+}
+
 describe('the image of a second attempt', () => {
-  async function verifyBoth(world: World): Promise<void> {
-    await verifyImage(world);
-    const verifiedGroups = [{ groupId: 'shop-web/web', at: world.clock.now(), instanceId: OLD }];
-    await createRecord(world.store, imageRecordType, keys.image(testScope, 'web', 'ami-v1'), {
-      role: 'web',
-      imageId: 'ami-v1',
-      firstApprovedAt: world.clock.now(),
-      isApproved: false,
-      isRevoked: false,
-      verifiedGroups,
-    });
-  }
-
-  async function repairAgain(world: World, instanceId: string): Promise<string | undefined> {
-    world.clock.advance(3600);
-    world.region.setTargetUnhealthy(instanceId, true);
-    const again = await admitOld(world, instanceId);
-    if (again.kind !== 'started') throw new Error(again.reason);
-    await play(world, again.remediation.id);
-    return (await readRemediation(world, again.remediation.id)).imageId;
-  }
-
   it('is the last known good one after a failure', async () => {
     const world = createWorld();
     await verifyBoth(world);

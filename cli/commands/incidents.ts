@@ -1,0 +1,58 @@
+import { readTimeline } from '../../core/incidents/incidents.ts';
+import { type Incident, incidentType, type TimelineEvent } from '../../core/incidents/record.ts';
+import { keys, partitions } from '../../core/records/keys.ts';
+import { parseRecord, readRecord } from '../../core/records/record-type.ts';
+import { CliError } from '../cli-error.ts';
+import { type Answer, duration, moment, ok, spoken, table } from '../output.ts';
+import type { IncidentDetail, IncidentItem } from '../schemas.ts';
+import { commandFor, headerOf, type Target } from '../target.ts';
+
+/** An incident as lists show it. */
+export function incidentItem({ id, system, state, openedAt, title, severity, owner }: Incident): IncidentItem {
+  return { id, system: system ?? null, state, startedAt: openedAt, reason: title, severity, owner };
+}
+
+/** `perennial incidents [id]`: the newest incidents, or one with its timeline. */
+export function incidents(target: Target, id: string | undefined, limit: number): Promise<Answer> {
+  return id === undefined ? listIncidents(target, limit) : showIncident(target, id);
+}
+
+async function listIncidents(target: Target, limit: number): Promise<Answer> {
+  const { records, scope } = target;
+  const page = await records.query(partitions.incidents(scope), '', { limit, newestFirst: true });
+  const found = page.records.map((record) => parseRecord(incidentType, record).body);
+  const rows = found.map((incident) => [incident.id, incident.system ?? '-', incident.severity, incident.state, moment(incident.openedAt), incident.title]);
+  const text = table(['incident', 'system', 'severity', 'state', 'opened', 'what'], rows, 'No incidents.');
+  return ok(found.map(incidentItem), `${headerOf(target)}\n${text}`);
+}
+
+async function showIncident(target: Target, id: string): Promise<Answer> {
+  const { records, scope } = target;
+  const found = await readRecord(records, incidentType, keys.incident(scope, id));
+  if (found === undefined)
+    throw new CliError(`There is no incident ${id} in ${scope.accountId}/${scope.region}. List them: ${commandFor(target, 'incidents')}`);
+  const timeline = await readTimeline(records, scope, id);
+  const json: IncidentDetail = { ...found.body, ...incidentItem(found.body), timeline: [...timeline] };
+  return ok(json, [headerOf(target), ...render(found.body), ...timeline.map(line)].join('\n'));
+}
+
+function render(incident: Incident): readonly string[] {
+  const { id, severity, state, system, title, openedAt, resolvedAt, resolution, owner, impact, remediationIds, budgetShare } = incident;
+  return [
+    `${id}  ${severity}  ${state}  ${system ?? 'no system'}`,
+    title,
+    `Opened ${moment(openedAt)}${resolvedAt === undefined ? '' : `, resolved after ${duration(openedAt, resolvedAt)}: ${resolution ?? 'the signal ended'}`}`,
+    `Owner: ${owner}. Impact: ${impact}.`,
+    ...(remediationIds.length === 0 ? [] : [`Remediations: ${remediationIds.join(', ')}`]),
+    ...(budgetShare === undefined
+      ? []
+      : [`Cost ${spoken(budgetShare.badSeconds)} of the error budget of ${budgetShare.objective}, ${(budgetShare.share * 100).toFixed(2)} % of it`]),
+    'Timeline:',
+  ];
+}
+
+/** Lines after the first of a text (console output) stand under it. */
+function line({ at, kind, text }: TimelineEvent): string {
+  const [first = '', ...rest] = text.trimEnd().split('\n');
+  return [`  ${moment(at)}  ${kind.padEnd(12)}  ${first}`, ...rest.map((more) => `      | ${more}`)].join('\n');
+}

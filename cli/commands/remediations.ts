@@ -1,0 +1,101 @@
+import { keys } from '../../core/records/keys.ts';
+import { readRecord } from '../../core/records/record-type.ts';
+import { listRemediations } from '../../core/remediation/history.ts';
+import { type Remediation, remediationType } from '../../core/remediation/record.ts';
+import { CliError } from '../cli-error.ts';
+import { type Answer, duration, moment, ok, spoken, table } from '../output.ts';
+import type { RemediationDetail, RemediationsAnswer } from '../schemas.ts';
+import { commandFor, headerOf, type Target } from '../target.ts';
+
+/** `perennial remediations [id]`: the newest repairs and vetoes, or one with its phases and guardrails. */
+export function remediations(target: Target, id: string | undefined, limit: number): Promise<Answer> {
+  return id === undefined ? list(target, limit) : show(target, id);
+}
+
+async function list(target: Target, limit: number): Promise<Answer> {
+  const found = await listRemediations(target.records, target.scope, limit);
+  const json: RemediationsAnswer = found.map(({ id, system, state, timing, reason, incidentId, oldInstanceId, newInstanceId, recoverySeconds }) => ({
+    id,
+    system,
+    state,
+    startedAt: timing.decidedAt,
+    reason,
+    incidentId,
+    oldInstanceId,
+    newInstanceId: newInstanceId ?? null,
+    recoverySeconds: recoverySeconds ?? null,
+  }));
+  const rows = json.map((row) => [
+    row.id,
+    row.system ?? '-',
+    row.state,
+    row.oldInstanceId,
+    row.recoverySeconds === null ? '-' : spoken(row.recoverySeconds),
+    row.reason,
+  ]);
+  return ok(
+    json,
+    `${headerOf(target)}\n${table(['remediation', 'system', 'state', 'instance', 'recovery', 'reason'], rows, 'No remediations: nothing was repaired or vetoed.')}`,
+  );
+}
+
+async function show(target: Target, id: string): Promise<Answer> {
+  const { records, scope } = target;
+  const found = await readRecord(records, remediationType, keys.remediation(scope, id));
+  if (found === undefined)
+    throw new CliError(`There is no remediation ${id} in ${scope.accountId}/${scope.region}. List them: ${commandFor(target, 'remediations')}`);
+  const json: RemediationDetail = { ...found.body, startedAt: found.body.timing.decidedAt };
+  return ok(json, [headerOf(target), ...render(found.body)].join('\n'));
+}
+
+function render(body: Remediation): readonly string[] {
+  const { timing, recoverySeconds, rtoSeconds, isRtoMet, newInstanceId, imageId, imageReason } = body;
+  const recovery =
+    recoverySeconds === undefined
+      ? `not recovered yet; the RTO is ${spoken(rtoSeconds)}`
+      : `${spoken(recoverySeconds)}, the RTO of ${spoken(rtoSeconds)} was ${isRtoMet === true ? 'met' : 'missed'}`;
+  return [
+    `${body.id}  ${body.state}  ${body.system}  attempt ${body.attempt} in 24 h, mode ${body.mode}`,
+    body.reason,
+    `Trigger: ${body.trigger.summary}`,
+    `Incident: ${body.incidentId}`,
+    `Instances: ${body.oldInstanceId} → ${newInstanceId ?? 'no replacement'}`,
+    ...(imageId === undefined ? [] : [`Image: ${imageId}${imageReason === undefined ? '' : ` (${imageReason})`}`]),
+    `Recovery: ${recovery}`,
+    `Times: detected ${moment(timing.detectedAt)}${timesAfter(timing)}`,
+    ...section('Different from the old one', body.differences),
+    ...section(
+      'Guardrails',
+      body.guardrails.map(({ verdict, name, reason }) => `${verdict.padEnd(7)} ${name}: ${reason}`),
+    ),
+    ...section(
+      'Phases',
+      body.phases.map(
+        ({ startedAt, endedAt, outcome, name, reason }) =>
+          `${moment(startedAt)}  ${duration(startedAt, endedAt).padStart(11)}  ${outcome.padEnd(7)} ${name}: ${reason}`,
+      ),
+    ),
+  ];
+}
+
+function section(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `  ${line}`)];
+}
+
+const steps = [
+  ['decidedAt', 'decided'],
+  ['launchedAt', 'launched'],
+  ['inServiceAt', 'in service'],
+  ['verifiedAt', 'verified'],
+  ['endedAt', 'ended'],
+] as const;
+
+/** `, decided after 1 s, launched after 7 s …` */
+function timesAfter(timing: Remediation['timing']): string {
+  return steps
+    .flatMap(([field, word]) => {
+      const at = timing[field];
+      return at === undefined ? [] : [`, ${word} after ${duration(timing.detectedAt, at)}`];
+    })
+    .join('');
+}

@@ -1,0 +1,206 @@
+import * as z from 'zod/mini';
+import { findingSchema } from '../core/deployments/record.ts';
+import { incidentSchema, timelineEventSchema } from '../core/incidents/record.ts';
+import { instanceRecordSchema } from '../core/inventory/records.ts';
+import { phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
+import { explanationSchema } from '../core/signals/explain.ts';
+import { objectiveExplanationSchema } from '../core/slo/explain.ts';
+
+/*
+ * What every command answers with --json (design section 9); published in docs/schema/. Fields may be added later, so readers must
+ * pass over what they do not know; none is taken away or renamed.
+ */
+
+/** What every item of every list has. */
+const item = {
+  id: z.string(),
+  /** `null`: it belongs to no system. */
+  system: z.nullable(z.string()),
+  state: z.string(),
+  /** Since when; `null` when that is not recorded. */
+  startedAt: z.nullable(z.string()),
+  /** Why it is in this state, for a person. */
+  reason: z.string(),
+} as const;
+
+const severity = z.enum(['critical', 'high', 'warning', 'info']);
+
+const incidentItemSchema = z.object({ ...item, severity, owner: z.string() });
+export type IncidentItem = z.infer<typeof incidentItemSchema>;
+
+const pauseItemSchema = z.object({ ...item, target: z.string(), by: z.string(), at: z.string() });
+export type PauseItem = z.infer<typeof pauseItemSchema>;
+
+const budgetItemSchema = z.object({
+  ...item,
+  objective: z.string(),
+  budgetSeconds: z.number(),
+  consumedSeconds: z.number(),
+  /** 1: untouched; 0: used up; below 0: overspent. */
+  remainingRatio: z.number(),
+  sli: z.number(),
+  at: z.string(),
+});
+
+export const statusSchema = z.object({
+  paused: z.array(pauseItemSchema),
+  systems: z.array(z.object({ ...item, instances: z.array(z.string()), images: z.array(z.string()) })),
+  openIncidents: z.array(incidentItemSchema),
+  runningRemediations: z.array(z.object({ ...item, phase: phaseNameSchema, incidentId: z.string() })),
+  budgets: z.array(budgetItemSchema),
+  /** How many instances of each status the inventory holds. */
+  instances: z.record(z.string(), z.number()),
+});
+export type StatusAnswer = z.infer<typeof statusSchema>;
+
+export const incidentsSchema = z.array(incidentItemSchema);
+
+export const incidentDetailSchema = z.extend(incidentSchema, { ...item, timeline: z.array(timelineEventSchema) });
+export type IncidentDetail = z.infer<typeof incidentDetailSchema>;
+
+export const remediationsSchema = z.array(
+  z.object({
+    ...item,
+    state: remediationStateSchema,
+    incidentId: z.string(),
+    oldInstanceId: z.string(),
+    newInstanceId: z.nullable(z.string()),
+    recoverySeconds: z.nullable(z.number()),
+  }),
+);
+export type RemediationsAnswer = z.infer<typeof remediationsSchema>;
+
+export const remediationDetailSchema = z.extend(remediationSchema, { startedAt: z.string() });
+export type RemediationDetail = z.infer<typeof remediationDetailSchema>;
+
+export const inventoryListSchema = z.array(z.extend(z.omit(instanceRecordSchema, { state: true }), { ...item, ec2State: z.string() }));
+export type InventoryAnswer = z.infer<typeof inventoryListSchema>;
+
+/** A "no": nothing was done, and why. */
+const refusedSchema = z.object({ refused: z.string() });
+
+const planSchema = z.object({
+  instanceId: z.string(),
+  system: z.string(),
+  mode: z.enum(['dry-run', 'approve', 'auto']),
+  topology: z.enum(['multiple', 'single']),
+  phases: z.array(z.object({ name: phaseNameSchema, role: z.enum(['observe', 'act']), summary: z.string() })),
+  guardrails: z.array(z.object({ name: z.string(), verdict: z.enum(['pass', 'veto', 'approve']), reason: z.string() })),
+  wouldStop: z.array(z.string()),
+  imageId: z.nullable(z.string()),
+  kept: z.array(z.string()),
+  cannotKeep: z.array(z.string()),
+});
+export const planAnswerSchema = z.union([planSchema, refusedSchema]);
+
+export const switchSchema = z.object({
+  ...pauseItemSchema.shape,
+  state: z.enum(['paused', 'running']),
+  isPaused: z.boolean(),
+  /** False: it was so already. */
+  isChanged: z.boolean(),
+  /** Targets that are paused now. */
+  paused: z.array(z.string()),
+  /** Circuit breakers that this closed: group ids, or `platform`. */
+  closedBreakers: z.array(z.string()),
+});
+export type SwitchAnswer = z.infer<typeof switchSchema>;
+
+export const deploySchema = z.object({
+  eventId: z.string(),
+  type: z.enum(['Deployment Started', 'Deployment Finished', 'Deployment Failed', 'Deployment Rolled Back']),
+  system: z.string(),
+  version: z.string(),
+  configVersion: z.optional(z.string()),
+  commit: z.string(),
+  previousVersion: z.string(),
+  deployer: z.string(),
+  approver: z.optional(z.string()),
+  databaseChange: z.boolean(),
+  rollbackTested: z.boolean(),
+  at: z.string(),
+  /** What is wrong with how it was announced; it was announced all the same. */
+  findings: z.array(findingSchema),
+});
+export type DeployAnswer = z.infer<typeof deploySchema>;
+
+export const deadLettersSchema = z.array(z.object({ ...item, sizeBytes: z.number() }));
+export type DeadLettersAnswer = z.infer<typeof deadLettersSchema>;
+
+export const deadLetterSchema = z.object({
+  ...item,
+  messageId: z.string(),
+  at: z.string(),
+  bodyHash: z.string(),
+  sizeBytes: z.number(),
+  maskedBody: z.string(),
+});
+export type DeadLetterAnswer = z.infer<typeof deadLetterSchema>;
+
+export const redriveSchema = z.object({ moved: z.int() });
+
+export const doctorSchema = z.array(z.object({ ...item, state: z.enum(['ok', 'problem', 'unknown']) }));
+export type DoctorAnswer = z.infer<typeof doctorSchema>;
+
+const sloExplainSchema = z.union([objectiveExplanationSchema, refusedSchema]);
+
+/** The published ones; `catalog check` is published with the catalog's own schemas. */
+const published = {
+  'event explain': explanationSchema,
+  'slo explain': sloExplainSchema,
+  status: statusSchema,
+  incidents: incidentsSchema,
+  'incidents <id>': incidentDetailSchema,
+  remediations: remediationsSchema,
+  'remediations <id>': remediationDetailSchema,
+  'inventory list': inventoryListSchema,
+  plan: planAnswerSchema,
+  'pause and resume': switchSchema,
+  deploy: deploySchema,
+  'dead-letters list': deadLettersSchema,
+  'dead-letters show': deadLetterSchema,
+  'dead-letters redrive': redriveSchema,
+  doctor: doctorSchema,
+} as const;
+
+export interface CommandSchema {
+  readonly command: string;
+  /** In `docs/schema/`. */
+  readonly fileName: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** `incidents <id>` → `cli-incidents-id.schema.json`. */
+function fileNameOf(command: string): string {
+  return `cli-${command.replaceAll(/[^a-z]+/g, '-').replace(/-$/, '')}.schema.json`;
+}
+
+/** The JSON Schemas of the answers. As `input`, so that they do not forbid fields which a later version adds. */
+export function commandJsonSchemas(): readonly CommandSchema[] {
+  return Object.entries(published).map(([command, schema]) => ({
+    command,
+    fileName: fileNameOf(command),
+    schema: { ...z.toJSONSchema(schema, { io: 'input' }), title: `Answer of ${command} --json` },
+  }));
+}
+
+/** The table that leads from a command to its schema. */
+export function schemaIndex(): string {
+  const rows = [{ command: 'catalog check', fileName: 'catalog-check.schema.json' }, ...commandJsonSchemas()];
+  return [
+    '# Schemas',
+    '',
+    'JSON Schema (draft 2020-12). `npm run schemas` writes them from the code; a test fails while they differ.',
+    '',
+    'What people write in `ops/`: `system`, `remediation-policy`, `notification-route`, `openslo-slo`, `openslo-service`; what a deploy publishes: `compiled-catalog`.',
+    '',
+    'What the commands answer with `--json`. Later versions may add fields, so pass over the ones you do not know; fields are not renamed or taken away.',
+    '',
+    '| command | schema |',
+    '|---|---|',
+    ...rows.map(({ command, fileName }) => `| \`${command}\` | [${fileName}](${fileName}) |`),
+    '',
+    'Exit codes: 0 ok, 1 error (the reason is on standard error), 2 "no" as an answer: a refused target or plan, a doctor with problems.',
+    '',
+  ].join('\n');
+}
