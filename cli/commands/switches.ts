@@ -3,7 +3,7 @@ import { nearest } from '../../core/catalog/nearest.ts';
 import { keys, partitions } from '../../core/records/keys.ts';
 import { readAll, updateRecord } from '../../core/records/record-type.ts';
 import { closedBreaker } from '../../core/remediation/breaker.ts';
-import { groupType, type Pause, pauseType, type Platform, platformType } from '../../core/remediation/record.ts';
+import { type Group, groupType, type Pause, pauseType, type Platform, platformType } from '../../core/remediation/record.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';
 import type { PauseItem, SwitchAnswer } from '../schemas.ts';
@@ -91,6 +91,11 @@ export async function resume(target: Target, system: string | undefined, reason:
   return ok(answer, text.join('\n'));
 }
 
+/** Its breaker is open, or bad replacements have suspended it. */
+function isHeld(group: Group): boolean {
+  return group.breaker.state === 'open' || (group.failedReplacements ?? []).length > 0;
+}
+
 /** Gives the ids of those that were open. */
 async function closeBreakers({ records, scope }: Target, system: string | undefined): Promise<readonly string[]> {
   const closed: string[] = [];
@@ -103,7 +108,7 @@ async function closeBreakers({ records, scope }: Target, system: string | undefi
   const groups = await readAll(groupType, (page) => records.query(partitions.groups(scope), system === undefined ? '' : `${system}/`, page));
   for (const { key } of groups) {
     const { body, written } = await updateRecord(records, groupType, key, (group) =>
-      group === undefined || group.breaker.state === 'closed' ? group : { ...group, breaker: closedBreaker },
+      group === undefined || !isHeld(group) ? group : { ...group, breaker: closedBreaker, failedReplacements: [] },
     );
     if (written && body !== undefined) closed.push(body.id);
   }

@@ -10,6 +10,7 @@ import type { RecordStore } from '../records/store.ts';
 import { captureType } from '../remediation/capture.ts';
 import type { CaptureReader, ImageReader, InstanceFacts, TargetHealth, TargetReader } from '../remediation/ports.ts';
 import { settleBreakers } from '../remediation/settle-breakers.ts';
+import { settleClaims } from '../remediation/settle-claims.ts';
 import { classify, groupIdOf, slotIdOf } from './classify.ts';
 import type { InventoryReader } from './ports.ts';
 import { type InstanceRecord, instanceType, type SystemRecord, systemRecordType, tagKeys } from './records.ts';
@@ -52,6 +53,7 @@ export async function sweep(ports: SweepPorts, catalog: CompiledCatalog): Promis
     await writeGone(ports, world),
     await writeImages(ports, world),
     await writeSystems(ports, world),
+    await settleClaims(ports),
     await settleBreakers(ports, catalog),
   ];
   const captures = await keepCaptures(ports, world);

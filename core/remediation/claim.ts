@@ -78,7 +78,7 @@ function noteTrouble({ slot, group, platform }: ClaimState, rule: ClaimRule, now
 type Refusal = { readonly guardrail: string; readonly reason: string };
 
 function refusalOf(state: ClaimState, rule: ClaimRule, now: Timestamp): Refusal | undefined {
-  return platformRefusal(state.platform, rule) ?? breakerRefusal(state.group, rule, now) ?? slotRefusal(state, rule);
+  return platformRefusal(state.platform, rule) ?? breakerRefusal(state.group, rule, now) ?? suspension(state.group, now) ?? slotRefusal(state, rule);
 }
 
 const capped = (reason: string): Refusal => ({ guardrail: 'platform caps', reason });
@@ -101,6 +101,16 @@ function breakerRefusal(group: Group, rule: ClaimRule, now: Timestamp): Refusal 
     return { guardrail: 'circuit breaker', reason: `The circuit breaker is open (${count}) and its probe failed; a person must resume it` };
   const isProbing = breaker.probeRemediationId !== undefined && group.inFlight.includes(breaker.probeRemediationId);
   return isProbing ? { guardrail: 'circuit breaker', reason: `The circuit breaker is open (${count}); its probe is under way` } : undefined;
+}
+
+const SUSPENDING_FAILURES = 3;
+
+/** Replacements that stay unhealthy suspend the group (design section 7, retry cap); a person resumes it. */
+function suspension(group: Group, now: Timestamp): Refusal | undefined {
+  const recent = (group.failedReplacements ?? []).filter((at) => secondsBetween(at, now) < DAY_SECONDS);
+  return recent.length >= SUSPENDING_FAILURES
+    ? { guardrail: 'retry cap', reason: `The group is suspended: ${recent.length} replacements in 24 h did not stay healthy; a person must resume it` }
+    : undefined;
 }
 
 function slotRefusal({ slot, group }: ClaimState, rule: ClaimRule): Refusal | undefined {

@@ -42,12 +42,24 @@ function withoutUncounted(attempts: readonly Timestamp[], record: Remediation): 
   return attempts.filter((_, index) => index !== own);
 }
 
+/** Phases in which the replacement itself shows that it is no good. */
+const replacementPhases: readonly string[] = ['await-running', 'await-healthy', 'verify'];
+
+/** One more bad replacement, or a clean sheet after a good one. */
+function failedReplacementsOf(group: Group, record: Remediation): Pick<Group, 'failedReplacements'> {
+  const known = group.failedReplacements ?? [];
+  if (record.state === 'succeeded') return known.length === 0 ? {} : { failedReplacements: [] };
+  const isBad = record.state === 'failed' && replacementPhases.includes(record.failure?.phase ?? '');
+  return isBad ? { failedReplacements: [...known, record.timing.endedAt ?? record.timing.decidedAt].slice(-10) } : {};
+}
+
 /** The group after it: a failed probe stops probing, a verified one lets the next pass. */
 export function releaseGroup(group: Group, record: Remediation): Group {
   const isProbe = group.breaker.probeRemediationId === record.id;
   const { probeRemediationId: _probe, ...breaker } = group.breaker;
   return {
     ...group,
+    ...failedReplacementsOf(group, record),
     inFlight: group.inFlight.filter((id) => id !== record.id),
     unhealthy: record.state === 'succeeded' ? group.unhealthy.filter((entry) => entry.slotId !== record.slotId) : group.unhealthy,
     breaker: isProbe ? { ...breaker, isProbeFailed: record.state === 'failed' } : group.breaker,

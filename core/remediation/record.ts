@@ -139,6 +139,8 @@ export const slotType: RecordType<Slot> = { name: 'slot', schema: slotSchema };
 export const groupSchema = z.object({
   id: z.string(),
   inFlight: z.array(z.string()),
+  /** When replacements of the group did not come up or did not stay healthy, newest last; the last 24 h. Three suspend the group. */
+  failedReplacements: z.optional(z.array(z.string())),
   /** Slots with a trouble signal that still fires, and since when. */
   unhealthy: z.array(z.object({ slotId: z.string(), at: z.string() })),
   breaker: z.object({

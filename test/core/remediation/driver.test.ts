@@ -391,3 +391,22 @@ describe('the image of a second attempt', () => {
     expect(await repairAgain(world, (await readRemediation(world, first)).newInstanceId ?? '')).toBe('ami-v2');
   });
 });
+
+describe('replacements that stay unhealthy', () => {
+  it('suspend the group after the third within a day, also for its other slots', async () => {
+    const world = createWorld('multiple', { caps: { maxAttemptsPerDay: 20 } });
+    await verifyImage(world);
+    world.region.makeImageBad('ami-v2', 'it does not boot');
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      await play(world, await startOld(world));
+      world.clock.advance(3600);
+    }
+    expect(await admitOld(world)).toMatchObject({
+      kind: 'vetoed',
+      guardrail: 'retry cap',
+      reason: 'The group is suspended: 3 replacements in 24 h did not stay healthy; a person must resume it',
+    });
+    world.clock.advance(86_400);
+    expect((await admitOld(world)).kind).toBe('started');
+  });
+});
