@@ -194,13 +194,16 @@ async function run(portBase: number, isExit: boolean): Promise<number> {
   say('Perennial on a local AWS');
   say(`account ${ACCOUNT_ID} · ${REGION} · stack ${STACK_NAME}\n`);
   const localAws = await startPlatform(portBase);
-  stopOnSignals(localAws, removeLocalFile);
+  let traffic: Traffic | undefined;
+  stopOnSignals(localAws, () => {
+    removeLocalFile();
+    void traffic?.stop();
+  });
   localAws.onDeath((error) => {
     process.stderr.write(`\n${error.message}\n`);
     removeLocalFile();
     process.exit(1);
   });
-  let traffic: Traffic | undefined;
   try {
     const stage = await setStage(localAws);
     traffic = stage.traffic;

@@ -1,0 +1,87 @@
+import { type BundleFigures, measureBundles } from './bundles.ts';
+import { columns, verdictOf } from './figures.ts';
+import { type LaunchFigures, measureLaunchPath } from './launch-path.ts';
+import { createStage } from './stage.ts';
+
+/*
+ * `npm run bench`: figures, not gates; docs/benchmarks.md says what they mean. Exit 1 only when something could not be measured.
+ */
+
+const LAUNCH_GOAL = 2;
+const BUNDLE_GOAL = 1.3;
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const ratioText = (ratio: number): string => `${ratio.toFixed(2)} ×`;
+const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KiB`;
+
+function printLaunch(figures: LaunchFigures): void {
+  const { runs, perennialMilliseconds, scriptMilliseconds, ratio, calls, callsByCommand } = figures;
+  say(`\nFrom an alarm's message to RunInstances, without configured waits (median of ${runs} pairs)`);
+  say(
+    columns([
+      ['', 'median', 'ratio', `goal ≤ ${LAUNCH_GOAL} ×`],
+      ['Perennial', `${perennialMilliseconds.toFixed(0)} ms`, ratioText(ratio), verdictOf(ratio, LAUNCH_GOAL)],
+      ['script, the same calls', `${scriptMilliseconds.toFixed(0)} ms`, '', ''],
+    ]),
+  );
+  const commands = Object.entries(callsByCommand).toSorted(([, left], [, right]) => right - left);
+  say(`${calls} calls to AWS up to the launch: ${commands.map(([command, count]) => `${count} ${command}`).join(', ')}`);
+}
+
+function bundleRow(figures: BundleFigures): readonly string[] {
+  const { name, bytes, gzipBytes, sdkBytes, clientBytes, importMilliseconds, sdkImportMilliseconds } = figures;
+  const size = bytes / sdkBytes;
+  const time = importMilliseconds / sdkImportMilliseconds;
+  return [
+    name,
+    kibibytes(bytes),
+    kibibytes(gzipBytes),
+    kibibytes(sdkBytes),
+    ratioText(size),
+    verdictOf(size, BUNDLE_GOAL),
+    ratioText(bytes / clientBytes),
+    `${importMilliseconds.toFixed(0)} ms`,
+    `${sdkImportMilliseconds.toFixed(0)} ms`,
+    ratioText(time),
+    verdictOf(time, BUNDLE_GOAL),
+  ];
+}
+
+/** The heaviest first. */
+function partsText(parts: Readonly<Record<string, number>>): string {
+  const sorted = Object.entries(parts).toSorted(([, left], [, right]) => right - left);
+  return sorted.map(([part, bytes]) => `${part} ${kibibytes(bytes)}`).join(', ');
+}
+
+function printBundles(bundles: readonly BundleFigures[]): void {
+  say('\nEach function beside the SDK that it uses, alone');
+  const goal = `≤ ${BUNDLE_GOAL} ×`;
+  say(columns([['function', 'size', 'zipped', 'SDK', 'ratio', goal, 'to bare clients', 'import', 'SDK', 'ratio', goal], ...bundles.map(bundleRow)]));
+  for (const { name, bytes, sdkBytes, parts } of bundles) {
+    if (bytes / sdkBytes > BUNDLE_GOAL) say(`${name} is over: ${partsText(parts)}`);
+  }
+  const signals = bundles.find(({ name }) => name === 'signals');
+  if (signals === undefined) throw new Error('There is no function "signals" to measure.');
+  say(
+    `signals holds ${signals.packages.includes('client-ec2') ? 'EC2, which it must not: every alarm pays for it' : 'no EC2'}: ${signals.packages.join(', ')}`,
+  );
+}
+
+async function main(): Promise<void> {
+  printBundles(await measureBundles());
+  say('\nStarting the local AWS for the launch path');
+  const stage = await createStage();
+  try {
+    printLaunch(await measureLaunchPath(stage, say));
+  } finally {
+    await stage.localAws.stop();
+  }
+}
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  process.stderr.write(`The bench could not measure everything: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+}
