@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import {
-  DescribeImagesCommand,
   DescribeInstanceAttributeCommand,
   DescribeInstanceCreditSpecificationsCommand,
   DescribeInstancesCommand,
@@ -8,29 +7,29 @@ import {
   type EC2Client,
   type Instance,
   type InstanceAttributeName,
+  type Volume,
 } from '@aws-sdk/client-ec2';
 import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { present } from '../../core/environment/present.ts';
 import type { Capture, CapturedTarget } from '../../core/remediation/capture.ts';
 import type { CaptureReader, InstanceFacts } from '../../core/remediation/ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
+import { cannotKeep } from './cannot-keep.ts';
 import { factsOf } from './instance-facts.ts';
-import { absentOr } from './instance-reader.ts';
+import { absentCodes, absentOr } from './instance-reader.ts';
 import { findTargetGroups, readRegistered } from './targets.ts';
 
 /** Reads every attribute of an instance that its replacement gets back. Nothing of the user data leaves but its hash and size. */
 export function createCaptureReader(ec2: EC2Client, elb: ElasticLoadBalancingV2Client): CaptureReader {
   return {
     capture: async (instanceId, targetGroupNames, at) => {
-      const answer = await absentOr(`describe ${instanceId}`, ['InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed'], () =>
-        ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })),
-      );
+      const answer = await absentOr(`describe ${instanceId}`, absentCodes, () => ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })));
       const instance = answer?.Reservations?.[0]?.Instances?.[0];
       if (instance === undefined) return undefined;
       const facts = factsOf(instance);
       if (facts.state === 'terminated' || facts.state === 'shutting-down') return undefined;
       const [attributes, volumes, targets] = [
-        await readAttributes(ec2, facts),
+        await readAttributes(ec2, instance, facts),
         await readVolumes(ec2, instance),
         await readTargets(elb, instanceId, targetGroupNames),
       ];
@@ -89,19 +88,6 @@ function metadataOf({ MetadataOptions: options }: Instance): Capture['metadataOp
   };
 }
 
-/** What AWS lets nobody take over, or this version does not move; said before and after. */
-function cannotKeep(instance: Instance, facts: InstanceFacts): string[] {
-  const interfaces = instance.NetworkInterfaces ?? [];
-  return [
-    'the instance id',
-    // A primary interface cannot be detached: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html
-    ...(facts.privateIpAddress === undefined ? [] : [`the private address ${facts.privateIpAddress}`]),
-    ...(instance.PublicIpAddress === undefined ? [] : [`the public address ${instance.PublicIpAddress}`]),
-    ...facts.dataVolumeIds.map((volumeId) => `the data volume ${volumeId} (it stays with the old instance)`),
-    ...(interfaces.length > 1 ? [`${interfaces.length - 1} secondary network interface(s)`] : []),
-  ];
-}
-
 interface Attributes {
   readonly architecture: string;
   readonly terminationProtection: boolean;
@@ -117,7 +103,7 @@ async function readAttribute(ec2: EC2Client, instanceId: string, attribute: Inst
   );
 }
 
-async function readAttributes(ec2: EC2Client, facts: InstanceFacts): Promise<Attributes> {
+async function readAttributes(ec2: EC2Client, instance: Instance, facts: InstanceFacts): Promise<Attributes> {
   const { instanceId } = facts;
   const [userData, termination, stop, shutdown] = await Promise.all([
     readUserData(ec2, instanceId),
@@ -125,9 +111,10 @@ async function readAttributes(ec2: EC2Client, facts: InstanceFacts): Promise<Att
     readAttribute(ec2, instanceId, 'disableApiStop'),
     readAttribute(ec2, instanceId, 'instanceInitiatedShutdownBehavior'),
   ]);
-  const [architecture, creditSpecification] = [await readArchitecture(ec2, facts), await readCredits(ec2, facts)];
+  const creditSpecification = await readCredits(ec2, facts);
   return {
-    architecture,
+    // The instance says it itself: its image may be deregistered long since.
+    architecture: instance.Architecture ?? 'unknown',
     terminationProtection: termination.DisableApiTermination?.Value ?? false,
     stopProtection: stop.DisableApiStop?.Value ?? false,
     shutdownBehavior: shutdown.InstanceInitiatedShutdownBehavior?.Value ?? 'stop',
@@ -139,18 +126,13 @@ export function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** The user data itself: only ever in memory. `undefined` when there is none. */
-export async function readUserData(ec2: EC2Client, instanceId: string): Promise<Buffer | undefined> {
-  const answer = await readAttribute(ec2, instanceId, 'userData');
-  const text = answer.UserData?.Value;
-  return text === undefined || text === '' ? undefined : Buffer.from(text, 'base64');
-}
-
-async function readArchitecture(ec2: EC2Client, facts: InstanceFacts): Promise<string> {
-  const answer = await absentOr(`describe the image ${facts.imageId}`, ['InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable'], () =>
-    ec2.send(new DescribeImagesCommand({ ImageIds: [facts.imageId], IncludeDisabled: true })),
+/** The user data itself: only ever in memory. `undefined` when there is none, or when EC2 answers with one of `absent`. */
+export async function readUserData(ec2: EC2Client, instanceId: string, absent: readonly string[] = []): Promise<Buffer | undefined> {
+  const answer = await absentOr(`read the userData of ${instanceId}`, absent, () =>
+    ec2.send(new DescribeInstanceAttributeCommand({ InstanceId: instanceId, Attribute: 'userData' })),
   );
-  return answer?.Images?.[0]?.Architecture ?? 'unknown';
+  const text = answer?.UserData?.Value;
+  return text === undefined || text === '' ? undefined : Buffer.from(text, 'base64');
 }
 
 /** Only burstable types have credits: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances.html */
@@ -170,19 +152,24 @@ async function readVolumes(ec2: EC2Client, instance: Instance): Promise<Capture[
   const answer = await callAws(`describe the volumes of ${instance.InstanceId}`, () =>
     ec2.send(new DescribeVolumesCommand({ VolumeIds: mappings.map(({ volumeId }) => volumeId) })),
   );
-  return mappings.map(({ DeviceName = '', Ebs, volumeId }) => {
-    const volume = answer.Volumes?.find((candidate) => candidate.VolumeId === volumeId);
-    return {
-      volumeId,
-      deviceName: DeviceName,
-      isRoot: DeviceName === instance.RootDeviceName,
-      deleteOnTermination: Ebs?.DeleteOnTermination ?? false,
-      sizeGiB: volume?.Size ?? 0,
-      volumeType: volume?.VolumeType ?? 'gp3',
-      encrypted: volume?.Encrypted ?? false,
-      ...present({ kmsKeyId: volume?.KmsKeyId }),
-    };
-  });
+  return mappings.map(({ DeviceName = '', Ebs, volumeId }) => ({
+    volumeId,
+    deviceName: DeviceName,
+    isRoot: DeviceName === instance.RootDeviceName,
+    deleteOnTermination: Ebs?.DeleteOnTermination ?? false,
+    ...diskOf(answer.Volumes?.find((candidate) => candidate.VolumeId === volumeId)),
+  }));
+}
+
+function diskOf(
+  volume: Volume | undefined,
+): Pick<Capture['volumes'][number], 'sizeGiB' | 'volumeType' | 'encrypted' | 'kmsKeyId' | 'iops' | 'throughputMiBps'> {
+  return {
+    sizeGiB: volume?.Size ?? 0,
+    volumeType: volume?.VolumeType ?? 'gp3',
+    encrypted: volume?.Encrypted ?? false,
+    ...present({ kmsKeyId: volume?.KmsKeyId, iops: volume?.Iops, throughputMiBps: volume?.Throughput }),
+  };
 }
 
 async function readTargets(elb: ElasticLoadBalancingV2Client, instanceId: string, names: readonly string[]): Promise<readonly CapturedTarget[]> {

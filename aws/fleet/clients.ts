@@ -22,12 +22,22 @@ export interface FleetClients {
   readonly ssm: SSMClient;
 }
 
+/**
+ * `requestTimeout` alone only warns: the SDK throws when it is told to (`NodeHttpHandlerOptions.throwOnRequestTimeout`, @smithy/types).
+ * The user agent tells the fleet's owners in CloudTrail who called.
+ */
+const options = {
+  ...boundedClientOptions,
+  requestHandler: { ...boundedClientOptions.requestHandler, throwOnRequestTimeout: true },
+  customUserAgent: 'perennial',
+};
+
 /** Made once per cold start. CloudWatch is the platform's: its alarms are where the functions run. */
 export function createFleetClients(fleet: ClientSettings = {}, control: ClientSettings = fleet): FleetClients {
-  const fleetOptions = { ...boundedClientOptions, ...fleet };
+  const fleetOptions = { ...options, ...fleet };
   return {
     autoScaling: new AutoScalingClient(fleetOptions),
-    cloudWatch: new CloudWatchClient({ ...boundedClientOptions, ...control }),
+    cloudWatch: new CloudWatchClient({ ...options, ...control }),
     ec2: new EC2Client(fleetOptions),
     elb: new ElasticLoadBalancingV2Client(fleetOptions),
     ssm: new SSMClient(fleetOptions),

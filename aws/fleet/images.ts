@@ -1,9 +1,13 @@
 import { DescribeImagesCommand, type EC2Client } from '@aws-sdk/client-ec2';
 import { paginateGetParameterHistory, type SSMClient } from '@aws-sdk/client-ssm';
+import { parseTimestamp } from '../../core/environment/time.ts';
 import type { ImageFacts, ImageReader } from '../../core/remediation/ports.ts';
 import { absentOr } from './instance-reader.ts';
 
-const absentImageCodes: readonly string[] = ['InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable', 'InvalidAMIID.Malformed'];
+export const absentImageCodes: readonly string[] = ['InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable', 'InvalidAMIID.Malformed'];
+
+/** The oldest of all, so that an image of unknown age never passes for the newest. */
+const UNKNOWN_CREATION = '1970-01-01T00:00:00.000Z';
 
 /** A parameter keeps at most 100 versions: https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html */
 const PAGE = 50;
@@ -27,7 +31,7 @@ async function describeImage(ec2: EC2Client, imageId: string): Promise<ImageFact
     architecture: image.Architecture ?? 'unknown',
     rootDeviceName: image.RootDeviceName ?? '/dev/xvda',
     rootDeviceType: image.RootDeviceType === 'instance-store' ? 'instance-store' : 'ebs',
-    createdAt: image.CreationDate ?? 'unknown',
+    createdAt: parseTimestamp(image.CreationDate ?? '') ?? UNKNOWN_CREATION,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Instance, InstanceStatus as Ec2Status, SummaryStatus } from '@aws-sdk/client-ec2';
+import type { Instance, InstanceStatus as Ec2Status } from '@aws-sdk/client-ec2';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
 import type { InstanceFacts, InstanceState, InstanceStatus, StatusCheck } from '../../core/remediation/ports.ts';
@@ -61,7 +61,8 @@ export function factsOf(instance: Instance): InstanceFacts {
   };
 }
 
-const checks: Readonly<Record<SummaryStatus, StatusCheck>> = {
+/** A word that AWS adds later is no proof of health. */
+const checks: Readonly<Record<string, StatusCheck>> = {
   ok: 'ok',
   impaired: 'impaired',
   initializing: 'initializing',
@@ -77,8 +78,8 @@ export function statusOf(status: Ec2Status): InstanceStatus {
     .toSorted((left, right) => (left < right ? -1 : 1))[0];
   return {
     instanceId: needed(status.InstanceId, 'an id', status.InstanceId),
-    system: checks[status.SystemStatus?.Status ?? 'insufficient-data'],
-    instance: checks[status.InstanceStatus?.Status ?? 'insufficient-data'],
+    system: checks[status.SystemStatus?.Status ?? ''] ?? 'insufficient-data',
+    instance: checks[status.InstanceStatus?.Status ?? ''] ?? 'insufficient-data',
     ...present({ impairedSince: since }),
   };
 }

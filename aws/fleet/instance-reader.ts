@@ -14,7 +14,7 @@ import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { factsOf, statusOf } from './instance-facts.ts';
 
 /** https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html: the only codes that mean "no such instance". */
-const absentCodes: readonly string[] = ['InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed'];
+export const absentCodes: readonly string[] = ['InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed'];
 
 /** Terminated instances are listed for about an hour; nobody asks for them. */
 const existing: Filter = { Name: 'instance-state-name', Values: ['pending', 'running', 'shutting-down', 'stopping', 'stopped'] };
@@ -60,10 +60,16 @@ async function readStatus(ec2: EC2Client, instanceId: string): Promise<InstanceS
   return status === undefined ? undefined : statusOf(status);
 }
 
+/** Filter values know wildcards; a backslash takes them literally (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html). */
+const literally = (value: string): string => value.replaceAll(/[\\*?]/g, String.raw`\$&`);
+
 async function findByTag(ec2: EC2Client, key: string, value: string): Promise<readonly InstanceFacts[]> {
   return callAws(`find instances tagged ${key}=${value}`, async () => {
     const found: InstanceFacts[] = [];
-    const pages = paginateDescribeInstances({ client: ec2 }, { Filters: [{ Name: `tag:${key}`, Values: [value] }, existing], MaxResults: MAX_TAGGED });
+    const pages = paginateDescribeInstances(
+      { client: ec2 },
+      { Filters: [{ Name: `tag:${key}`, Values: [literally(value)] }, existing], MaxResults: MAX_TAGGED },
+    );
     for await (const page of pages) {
       found.push(...(page.Reservations ?? []).flatMap((reservation) => (reservation.Instances ?? []).map(factsOf)));
       if (found.length > MAX_TAGGED * MAX_PAGES) throw new PermanentError(`More than ${MAX_TAGGED * MAX_PAGES} instances are tagged ${key}=${value}.`);

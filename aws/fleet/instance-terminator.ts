@@ -1,7 +1,7 @@
 import { type EC2Client, ModifyInstanceAttributeCommand, paginateDescribeInstances, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
 import { tagKeys } from '../../core/inventory/records.ts';
 import type { InstanceFacts, InstanceTerminator } from '../../core/remediation/ports.ts';
-import { callAws } from '../platform/aws-errors.ts';
+import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { factsOf } from './instance-facts.ts';
 
 const MAX_QUARANTINED = 500;
@@ -27,8 +27,24 @@ async function listQuarantined(ec2: EC2Client): Promise<readonly InstanceFacts[]
 
 /** One id a call: one protected id blocks its whole batch (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html). */
 async function terminate(ec2: EC2Client, instanceId: string): Promise<void> {
+  try {
+    await ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
+  } catch (error) {
+    if (codeOf(error) !== 'OperationNotPermitted') throw toPortError(error, `terminate ${instanceId}`);
+    await liftProtections(ec2, instanceId);
+    await callAws(`terminate ${instanceId}`, () => ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] })));
+  }
+}
+
+/**
+ * Both protect against termination (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-stop-protection.html), and a replacement
+ * carries them over. Lifted only for one that is protected: Spot Instances have neither and refuse the call. One attribute a call.
+ */
+async function liftProtections(ec2: EC2Client, instanceId: string): Promise<void> {
+  await callAws(`lift the stop protection of ${instanceId}`, () =>
+    ec2.send(new ModifyInstanceAttributeCommand({ InstanceId: instanceId, DisableApiStop: { Value: false } })),
+  );
   await callAws(`lift the termination protection of ${instanceId}`, () =>
     ec2.send(new ModifyInstanceAttributeCommand({ InstanceId: instanceId, DisableApiTermination: { Value: false } })),
   );
-  await callAws(`terminate ${instanceId}`, () => ec2.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] })));
 }

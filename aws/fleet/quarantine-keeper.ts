@@ -11,7 +11,7 @@ import {
   RevokeSecurityGroupEgressCommand,
   type SecurityGroup,
 } from '@aws-sdk/client-ec2';
-import { PermanentError } from '../../core/environment/errors.ts';
+import { PermanentError, RetryableError } from '../../core/environment/errors.ts';
 import { tagKeys } from '../../core/inventory/records.ts';
 import type { QuarantineKeeper } from '../../core/remediation/ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
@@ -69,7 +69,8 @@ async function createGroup(ec2: EC2Client, vpcId: string): Promise<SecurityGroup
     if (codeOf(error) !== 'InvalidGroup.Duplicate') throw toPortError(error, `make the quarantine group of ${vpcId}`);
   }
   const group = await findGroup(ec2, vpcId);
-  if (group === undefined) throw new PermanentError(`The quarantine group of ${vpcId} was made but is not listed.`);
+  // EC2 lists what is new a little later; the next try finds it by its name.
+  if (group === undefined) throw new RetryableError(`The quarantine group of ${vpcId} was made and is not listed yet; it is looked for again.`);
   return group;
 }
 

@@ -47,6 +47,9 @@ export const captureSchema = z.object({
       volumeType: z.string(),
       encrypted: z.boolean(),
       kmsKeyId: z.optional(z.string()),
+      /** Provisioned, for types that have it; captures made before this field lack it. */
+      iops: z.optional(z.number()),
+      throughputMiBps: z.optional(z.number()),
     }),
   ),
   /** All but `aws:*` and `perennial:*`, which are set afresh. */
