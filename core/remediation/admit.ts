@@ -9,7 +9,7 @@ import { claim } from './claim.ts';
 import { isTriggerListed } from './guardrails.ts';
 import { pastRecoverySeconds } from './history.ts';
 import type { ExecutionStarter, PageTimer } from './ports.ts';
-import { phasesOf, procedureVersion } from './procedure.ts';
+import { allPhasesOf, procedureVersion } from './procedure.ts';
 import { type PhaseName, pauseType, type Remediation, remediationType } from './record.ts';
 
 export interface AdmitPorts {
@@ -125,7 +125,8 @@ export function buildRemediation(
 ): Remediation {
   const { system, policy, slot, trigger, incidentId } = request;
   const { topology, concurrencySafe, recovery } = system.spec;
-  const [phase = 'finish', ...remaining]: readonly PhaseName[] = phasesOf(topology, concurrencySafe);
+  const isFenced = topology === 'single' && !concurrencySafe;
+  const [phase = 'finish', ...remaining]: readonly PhaseName[] = allPhasesOf('replace', { isFenced });
   return {
     id,
     accountId: ports.scope.accountId,
@@ -138,6 +139,8 @@ export function buildRemediation(
     executionName: executionNameOf(ports.hasher, slot.id, incidentId, attempt),
     procedureVersion,
     topology,
+    isFenced,
+    path: 'replace',
     mode: policy.spec.mode,
     isDrill: false,
     trigger,

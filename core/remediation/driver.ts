@@ -16,7 +16,7 @@ import { awaitOldRunning, awaitRunning } from './phases/running.ts';
 import { awaitHealthy, deregister, deregisterNew, drain, register, registerOld, restoreOld, verify } from './phases/targets.ts';
 import { transferAlarms } from './phases/transfer-alarms.ts';
 import { deadlineSeconds } from './policy.ts';
-import { isCompensation, rowOf } from './procedure.ts';
+import { failureModeOf, isCompensation, phasesOf, rowOf } from './procedure.ts';
 import { type PhaseName, pauseType, type Remediation } from './record.ts';
 import { RemediationSession } from './session.ts';
 
@@ -122,7 +122,7 @@ type Declared = { readonly system: System; readonly policy: RemediationPolicy };
 
 async function runGuarded(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
   try {
-    const paused = await pauseReason(ports, session.record);
+    const paused = await stopReason(ports, session.record);
     return paused === undefined ? await runPhase(ports, session, declared) : { kind: 'failed', reason: paused };
   } catch (error) {
     if (error instanceof RetryableError)
@@ -132,9 +132,11 @@ async function runGuarded(ports: DriverPorts, session: RemediationSession, decla
   }
 }
 
-/** A pause takes a repair to its safe point: undone before the drain, finished after it. An unreadable switch counts as paused. */
-async function pauseReason(ports: DriverPorts, record: Remediation): Promise<string | undefined> {
-  if (!rowOf(record.phase).isBeforeDrain || record.failure !== undefined || record.phase === 'guard') return undefined;
+/** A pause or an abort takes a repair to its safe point: undone before the drain, finished after it. An unreadable switch counts as paused. */
+async function stopReason(ports: DriverPorts, record: Remediation): Promise<string | undefined> {
+  if (!rowOf(record.phase).isBeforeDrain || record.failure !== undefined) return undefined;
+  if (record.abort !== undefined) return `Aborted by ${record.abort.by}: ${record.abort.reason}`;
+  if (record.phase === 'guard') return undefined;
   const { store, scope } = ports.observe;
   for (const target of ['global', `system#${record.system}`]) {
     // two reads; the first that is set decides
@@ -180,29 +182,48 @@ async function waitOn(session: RemediationSession, result: PhaseResult & { kind:
 /** The record after a phase ended: pure. */
 export function transition(record: Remediation, result: Exclude<PhaseResult, { kind: 'wait' }>, now: Timestamp): Remediation {
   const outcome = phaseOutcomes[result.kind];
-  const endedPhase = { name: record.phase, startedAt: record.phaseStartedAt, endedAt: now, outcome, reason: result.reason };
-  const isFirstFailure = outcome !== 'done' && record.failure === undefined;
-  const failure = isFirstFailure
-    ? { phase: record.phase, reason: result.reason, ...(result.kind === 'vetoed' ? { guardrail: result.guardrail } : {}) }
-    : record.failure;
-  const remaining: readonly PhaseName[] = outcome === 'done' ? record.remaining : remainingAfterFailure(record);
-  const [phase = 'finish', ...rest] = remaining;
+  const course = outcome === 'done' ? { remaining: result.patch?.remaining ?? record.remaining } : courseAfterFailure(record, result, now);
+  const [phase = 'finish', ...remaining] = course.remaining;
   return {
     ...record,
     ...result.patch,
-    ...(failure === undefined ? {} : { failure }),
+    ...course,
     phase,
-    remaining: [...rest],
+    remaining,
     phaseStartedAt: now,
     memory: {},
     reason: result.reason,
-    phases: [...record.phases, endedPhase],
+    phases: [...record.phases, { name: record.phase, startedAt: record.phaseStartedAt, endedAt: now, outcome, reason: result.reason }],
   };
+}
+
+type Course = Pick<Remediation, 'path' | 'pathReason' | 'nextPaths' | 'triedPaths' | 'failure'> & { readonly remaining: readonly PhaseName[] };
+
+/** The next path of the ladder, else what undoes the phase; the first failure is the one people are told. */
+function courseAfterFailure(record: Remediation, result: Exclude<PhaseResult, { kind: 'wait' }>, now: Timestamp): Course {
+  const escalation = result.kind === 'failed' ? escalationOf(record, result.reason, now) : undefined;
+  if (escalation !== undefined) return escalation;
+  const failure = { phase: record.phase, reason: result.reason, ...(result.kind === 'vetoed' ? { guardrail: result.guardrail } : {}) };
+  return { failure: record.failure ?? failure, remaining: remainingAfterFailure(record) };
 }
 
 const phaseOutcomes = { done: 'done', failed: 'failed', vetoed: 'vetoed', 'would-have': 'skipped' } as const;
 
+/** The next path of the ladder, when this one did not help and there is one (S4-18). */
+function escalationOf(record: Remediation, reason: string, now: Timestamp): Course | undefined {
+  const { path = 'replace', nextPaths: [next, ...later] = [], triedPaths = [] } = record;
+  if (rowOf(record.phase).escalates !== true || record.failure !== undefined || next === undefined) return undefined;
+  const startedAt = triedPaths.at(-1)?.endedAt ?? record.timing.decidedAt;
+  return {
+    path: next,
+    pathReason: `${path} did not help: ${reason}`,
+    nextPaths: later,
+    triedPaths: [...triedPaths, { path, startedAt, endedAt: now, reason }],
+    remaining: phasesOf(next, { isFenced: failureModeOf(record) === 'fenced' }),
+  };
+}
+
 /** A failed compensation is not compensated again: a person is told what is half-done. */
 function remainingAfterFailure(record: Remediation): readonly PhaseName[] {
-  return isCompensation(record.phase) ? ['finish'] : [...rowOf(record.phase).onFailure[record.topology], 'finish'];
+  return isCompensation(record.phase) ? ['finish'] : [...rowOf(record.phase).onFailure[failureModeOf(record)], 'finish'];
 }

@@ -51,7 +51,20 @@ export interface PhaseContext<Ports> {
 export type RecordPatch = Partial<
   Pick<
     Remediation,
-    'newInstanceId' | 'imageId' | 'imageReason' | 'guardrails' | 'timing' | 'differences' | 'captureAgeSeconds' | 'recoverySeconds' | 'isRtoMet'
+    | 'remaining'
+    | 'isFenced'
+    | 'path'
+    | 'pathReason'
+    | 'nextPaths'
+    | 'newInstanceId'
+    | 'imageId'
+    | 'imageReason'
+    | 'guardrails'
+    | 'timing'
+    | 'differences'
+    | 'captureAgeSeconds'
+    | 'recoverySeconds'
+    | 'isRtoMet'
   >
 >;
 

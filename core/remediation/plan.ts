@@ -9,7 +9,7 @@ import { evaluateGuardrails, type GuardrailVerdict } from './guardrails.ts';
 import type { ObservePorts } from './phase.ts';
 import { bestCapture } from './phases/capture.ts';
 import { readFacts } from './phases/guard.ts';
-import { phasesOf, rowOf } from './procedure.ts';
+import { allPhasesOf, rowOf } from './procedure.ts';
 import { groupType, type PhaseName, platformType, type Remediation, slotType } from './record.ts';
 import { RemediationSession } from './session.ts';
 
@@ -54,7 +54,11 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
     system: record.system,
     mode: record.mode,
     topology: record.topology,
-    phases: phasesOf(record.topology, request.system.spec.concurrencySafe).map((name) => ({ name, role: rowOf(name).role, summary: rowOf(name).summary })),
+    phases: allPhasesOf(record.path ?? 'replace', { isFenced: record.isFenced === true }).map((name) => ({
+      name,
+      role: rowOf(name).role,
+      summary: rowOf(name).summary,
+    })),
     guardrails: verdicts,
     wouldStop: [...refusal, ...verdicts.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason }) => `${name}: ${reason}`)],
     imageId: image,

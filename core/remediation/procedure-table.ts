@@ -18,13 +18,13 @@ const deadlineTexts = {
   verifyDeadlineSeconds: 'verifiedAfterSeconds + 300 s',
 } as const satisfies Record<DeadlineField, string>;
 
-const header = ['Phase', 'What it does', 'Role', 'Deadline', 'A pause', 'When it fails: multiple', 'When it fails: single'] as const;
+const header = ['Phase', 'What it does', 'Role', 'Deadline', 'A pause', 'When it fails: launched first', 'When it fails: fenced'] as const;
 
 const undo = (phases: readonly PhaseName[]): string => (phases.length === 0 ? '–' : phases.join(', '));
 
 function cellsOf(name: PhaseName): readonly string[] {
   const { role, deadline, isBeforeDrain, onFailure, summary } = rowOf(name);
-  return [name, summary, role, deadlineTexts[deadline], isBeforeDrain ? 'undoes' : 'lets it finish', undo(onFailure.multiple), undo(onFailure.single)];
+  return [name, summary, role, deadlineTexts[deadline], isBeforeDrain ? 'undoes' : 'lets it finish', undo(onFailure['launch-first']), undo(onFailure.fenced)];
 }
 
 /** The procedure as a Markdown table; docs/architecture.md prints it, and a test keeps the two equal. */

@@ -1,4 +1,4 @@
-import type { PhaseName, Remediation } from './record.ts';
+import type { PathName, PhaseName, Remediation } from './record.ts';
 
 /**
  * The procedure as data: what runs, in which role, for how long, and what undoes it.
@@ -6,9 +6,20 @@ import type { PhaseName, Remediation } from './record.ts';
  */
 
 /** Grows whenever a row changes its meaning; every remediation records the version it started with. */
-export const procedureVersion = 1;
+export const procedureVersion = 2;
 
-export type Topology = Remediation['topology'];
+/**
+ * `launch-first`: the old instance stays until the new one serves, so undoing means taking the new one away.
+ * `fenced`: the old one was stopped before the launch, so undoing also means bringing it back.
+ */
+export const failureModes = ['launch-first', 'fenced'] as const;
+export type FailureMode = (typeof failureModes)[number];
+
+/** What the instance is, as far as it decides which phases apply. */
+export interface Traits {
+  /** It must be stopped before its replacement runs. */
+  readonly isFenced: boolean;
+}
 
 /** Which policy field bounds a phase, in seconds. */
 export type DeadlineField =
@@ -26,12 +37,16 @@ export interface PhaseRow {
   /** Up to and including this phase a pause undoes; after it a pause lets the repair finish. */
   readonly isBeforeDrain: boolean;
   /** What runs instead of the rest when this phase fails. */
-  readonly onFailure: Readonly<Record<Topology, readonly PhaseName[]>>;
+  readonly onFailure: Readonly<Record<FailureMode, readonly PhaseName[]>>;
+  /** Runs only for an instance of which this is true. */
+  readonly onlyIf?: keyof Traits;
+  /** A failure is no failure of the repair while the policy's ladder has a next path: that one is taken instead. */
+  readonly escalates?: true;
   /** One sentence for the plan and the timeline. */
   readonly summary: string;
 }
 
-const nothingToUndo = { multiple: [], single: [] } as const;
+const nothingToUndo = { 'launch-first': [], fenced: [] } as const;
 
 /** The old one was fenced: it is all the slot has, so it must come back. */
 const bringBackOld = ['start-old', 'await-old-running', 'register-old'] as const;
@@ -39,7 +54,7 @@ const bringBackOld = ['start-old', 'await-old-running', 'register-old'] as const
 /** The replacement is taken out and kept stopped as evidence; only then may the old one of a `single` system run again. */
 const withdrawNew = ['deregister-new', 'quarantine-new'] as const;
 
-const withdraw = { multiple: withdrawNew, single: [...withdrawNew, ...bringBackOld] } as const;
+const withdraw = { 'launch-first': withdrawNew, fenced: [...withdrawNew, ...bringBackOld] } as const;
 
 export const procedure = {
   confirm: {
@@ -74,7 +89,8 @@ export const procedure = {
     role: 'act',
     deadline: 'stopDeadlineSeconds',
     isBeforeDrain: true,
-    onFailure: { multiple: [], single: bringBackOld },
+    onlyIf: 'isFenced',
+    onFailure: { 'launch-first': [], fenced: bringBackOld },
     summary: 'Stop the old instance and see it stopped, before another one may run',
   },
   launch: {
@@ -110,7 +126,7 @@ export const procedure = {
     role: 'act',
     deadline: 'drainDeadlineSeconds',
     isBeforeDrain: true,
-    onFailure: { multiple: ['register-old', ...withdrawNew], single: [...withdrawNew, ...bringBackOld] },
+    onFailure: { 'launch-first': ['register-old', ...withdrawNew], fenced: [...withdrawNew, ...bringBackOld] },
     summary: 'Take the old instance out of its target groups',
   },
   drain: {
@@ -138,7 +154,7 @@ export const procedure = {
     role: 'observe',
     deadline: 'verifyDeadlineSeconds',
     isBeforeDrain: false,
-    onFailure: { multiple: ['restore-old'], single: ['restore-old'] },
+    onFailure: { 'launch-first': ['restore-old'], fenced: ['restore-old'] },
     summary: 'See the replacement serve for the verification time',
   },
   'deregister-new': {
@@ -192,34 +208,61 @@ export const procedure = {
   },
 } as const satisfies Record<PhaseName, PhaseRow>;
 
-/** The full replacement. `single` is fenced before the launch; `multiple` keeps the old one until the new one serves. */
-const fullReplacement: readonly PhaseName[] = [
-  'confirm',
-  'guard',
-  'preflight',
-  'capture',
-  'fence',
-  'launch',
-  'await-running',
-  'register',
-  'await-healthy',
-  'deregister',
-  'drain',
-  'transfer-alarms',
-  'quarantine',
-  'verify',
-  'finish',
-];
+/** What every repair does before a path is chosen. */
+const opening: readonly PhaseName[] = ['confirm', 'guard'];
 
-/** The phases of a full replacement for this topology, in order. A `multiple` or concurrency-safe system is not fenced. */
-export function phasesOf(topology: Topology, isConcurrencySafe: boolean): readonly PhaseName[] {
-  const isFenced = topology === 'single' && !isConcurrencySafe;
-  return fullReplacement.filter((name) => name !== 'fence' || isFenced);
+/**
+ * The ways to repair, each with its phases after the opening (design section 7). The guard phase chooses one with a reason;
+ * the policy's ladder may name several, tried in turn.
+ */
+export const paths = {
+  /** The full replacement: fenced before the launch, or with the old one beside it until the new one serves. */
+  replace: [
+    'preflight',
+    'capture',
+    'fence',
+    'launch',
+    'await-running',
+    'register',
+    'await-healthy',
+    'deregister',
+    'drain',
+    'transfer-alarms',
+    'quarantine',
+    'verify',
+    'finish',
+  ],
+} as const satisfies Record<PathName, readonly PhaseName[]>;
+
+const planned: ReadonlySet<PhaseName> = new Set([...opening, ...Object.values(paths).flat()]);
+
+/** The phases of a path after the guard phase, in order, without those that do not apply to the instance. */
+export function phasesOf(path: PathName, traits: Traits): readonly PhaseName[] {
+  return paths[path].filter((name) => {
+    const { onlyIf } = rowOf(name);
+    return onlyIf === undefined || traits[onlyIf];
+  });
 }
 
-/** True for a phase that undoes: it is not part of the full replacement. */
+/** All phases of a repair on this path. */
+export function allPhasesOf(path: PathName, traits: Traits): readonly PhaseName[] {
+  return [...opening, ...phasesOf(path, traits)];
+}
+
+/** What is left of a path after one of its phases; used when a phase learns what the instance is. */
+export function phasesAfter(phase: PhaseName, path: PathName, traits: Traits): readonly PhaseName[] {
+  const phases = phasesOf(path, traits);
+  return phases.slice(phases.indexOf(phase) + 1);
+}
+
+/** How failures of this remediation are undone. Records of before procedure version 2 say it by their topology. */
+export function failureModeOf(record: Pick<Remediation, 'isFenced' | 'topology'>): FailureMode {
+  return (record.isFenced ?? record.topology === 'single') ? 'fenced' : 'launch-first';
+}
+
+/** True for a phase that only undoes: no path plans it. */
 export function isCompensation(phase: PhaseName): boolean {
-  return phase !== 'finish' && !fullReplacement.includes(phase);
+  return !planned.has(phase);
 }
 
 /** The phase row, typed as the general row. */

@@ -29,6 +29,11 @@ export const phaseNames = [
 export const phaseNameSchema = z.enum(phaseNames);
 export type PhaseName = z.infer<typeof phaseNameSchema>;
 
+/** The ways to repair; the procedure says which phases each has. */
+export const pathNames = ['replace'] as const;
+export const pathNameSchema = z.enum(pathNames);
+export type PathName = z.infer<typeof pathNameSchema>;
+
 /** How a remediation can end; `running` is the only open one. */
 export const remediationStateSchema = z.enum(['running', 'succeeded', 'failed', 'vetoed', 'would-have', 'stood-down']);
 export type RemediationState = z.infer<typeof remediationStateSchema>;
@@ -54,6 +59,17 @@ export const remediationSchema = z.object({
   executionName: z.string(),
   procedureVersion: z.number(),
   topology: z.enum(['multiple', 'single']),
+  /** The old instance is stopped before its replacement runs; absent before procedure version 2. */
+  isFenced: z.optional(z.boolean()),
+  /** The path being taken, and why this one; `replace` where it is absent. */
+  path: z.optional(pathNameSchema),
+  pathReason: z.optional(z.string()),
+  /** The steps of the ladder that follow when this path does not help. */
+  nextPaths: z.optional(z.array(pathNameSchema)),
+  /** Paths that were tried before the present one, and what each gave (S4-18). */
+  triedPaths: z.optional(z.array(z.object({ path: pathNameSchema, startedAt: z.string(), endedAt: z.string(), reason: z.string() }))),
+  /** Somebody asked for its end: it goes to its nearest safe point, like under a pause. */
+  abort: z.optional(z.object({ by: z.string(), reason: z.string(), at: z.string() })),
   mode: z.enum(['dry-run', 'approve', 'auto']),
   isDrill: z.boolean(),
   trigger: z.object({

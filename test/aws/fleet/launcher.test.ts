@@ -34,6 +34,27 @@ const failing =
     throw serviceError(name, status);
   };
 
+const withData = (answer: Answers[string]) => launcherWith({ ...launching, DescribeInstanceAttribute: answer });
+
+async function rootOf(changes: object, answer: unknown = { Images: [image] }): Promise<unknown> {
+  const { launcher, calls } = launcherWith({ ...launching, DescribeImages: () => answer });
+  const [root, ...others] = capture().volumes;
+  if (root === undefined) throw new Error('no root');
+  await launcher.launch(launchRequest({ volumes: [{ ...root, ...changes }, ...others] }));
+  const [input] = inputsOf(calls, 'RunInstances');
+  return typeof input === 'object' && input !== null ? Reflect.get(input, 'BlockDeviceMappings') : undefined;
+}
+
+const rehearse = (answers: Answers, request = launchRequest()) => launcherWith({ ...rehearsing, ...answers }).launcher.rehearse(request);
+
+const bug = () => {
+  throw new TypeError('bug');
+};
+
+const onTheNextPage: Answers[string] = (_input, call) =>
+  call === 1 ? { Reservations: [], NextToken: 'more' } : reservations(ec2Instance({ InstanceId: 'i-earlier' }));
+const listedLater: Answers[string] = (_input, call) => (call === 1 ? reservations() : reservations(ec2Instance({ InstanceId: 'i-earlier' })));
+
 describe('launch', () => {
   it('asks for one instance, everything as captured, under a token of remediation and attempt', async () => {
     const { launcher, calls } = launcherWith(launching);
@@ -94,15 +115,12 @@ describe('launch', () => {
   });
 
   it('looks on the next page too', async () => {
-    const pages: Answers[string] = (_input, call) =>
-      call === 1 ? { Reservations: [], NextToken: 'more' } : reservations(ec2Instance({ InstanceId: 'i-earlier' }));
-    const { launcher } = launcherWith({ ...launching, DescribeInstances: pages });
+    const { launcher } = launcherWith({ ...launching, DescribeInstances: onTheNextPage });
     expect(await launcher.launch(launchRequest())).toEqual({ instanceId: 'i-earlier' });
   });
 
   it('looks again when the token was used with other parameters, and never launches a second one', async () => {
     const mismatch = { ...launching, RunInstances: failing('IdempotentParameterMismatch') };
-    const listedLater: Answers[string] = (_input, call) => (call === 1 ? reservations() : reservations(ec2Instance({ InstanceId: 'i-earlier' })));
     const found = launcherWith({ ...mismatch, DescribeInstances: listedLater });
     expect(await found.launcher.launch(launchRequest())).toEqual({ instanceId: 'i-earlier' });
     const notYet = launcherWith(mismatch);
@@ -146,7 +164,6 @@ describe('launch', () => {
 
 describe('user data', () => {
   const from = { userDataFrom: 'i-old' };
-  const withData = (answer: Answers[string]) => launcherWith({ ...launching, DescribeInstanceAttribute: answer });
 
   it('is handed over in memory as it was', async () => {
     const { launcher, calls } = withData(() => ({ UserData: { Value: secret.toString('base64') } }));
@@ -180,15 +197,6 @@ describe('user data', () => {
 });
 
 describe('the root volume', () => {
-  async function rootOf(changes: object, answer: unknown = { Images: [image] }): Promise<unknown> {
-    const { launcher, calls } = launcherWith({ ...launching, DescribeImages: () => answer });
-    const [root, ...others] = capture().volumes;
-    if (root === undefined) throw new Error('no root');
-    await launcher.launch(launchRequest({ volumes: [{ ...root, ...changes }, ...others] }));
-    const [input] = inputsOf(calls, 'RunInstances');
-    return typeof input === 'object' && input !== null ? Reflect.get(input, 'BlockDeviceMappings') : undefined;
-  }
-
   it('is never smaller than the image', async () => {
     expect(await rootOf({ sizeGiB: 4 })).toMatchObject([{ Ebs: { VolumeSize: 8 } }]);
   });
@@ -199,7 +207,7 @@ describe('the root volume', () => {
       { DeviceName: '/dev/sda1', Ebs: { VolumeSize: 20, VolumeType: 'gp2', DeleteOnTermination: true, Encrypted: true, KmsKeyId: 'key-1' } },
     ]);
     expect(await rootOf({ volumeType: 'io1', iops: undefined })).toMatchObject([{ Ebs: { VolumeType: 'gp3' } }]);
-    expect(await rootOf({ encrypted: false, kmsKeyId: undefined })).toMatchObject([{ Ebs: expect.not.objectContaining({ Encrypted: true }) }]);
+    expect(JSON.stringify(await rootOf({ encrypted: false, kmsKeyId: undefined }))).not.toContain('Encrypted');
   });
 
   it('is left to the image when nothing is known of either', async () => {
@@ -209,8 +217,6 @@ describe('the root volume', () => {
 });
 
 describe('rehearse', () => {
-  const rehearse = (answers: Answers, request = launchRequest()) => launcherWith({ ...rehearsing, ...answers }).launcher.rehearse(request);
-
   it('is possible when EC2 says so, and touches nothing', async () => {
     const { launcher, calls } = launcherWith({ ...rehearsing, RunInstances: failing('DryRunOperation', 412) });
     expect(await launcher.rehearse(launchRequest())).toEqual({ kind: 'possible', reason: "EC2's dry run passed; the subnet has 7 free addresses" });
@@ -245,9 +251,6 @@ describe('rehearse', () => {
   });
 
   it('lets a bug surface as one', async () => {
-    const bug = () => {
-      throw new TypeError('bug');
-    };
     await expect(rehearse({ RunInstances: bug })).rejects.toThrow(TypeError);
   });
 });

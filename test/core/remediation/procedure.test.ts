@@ -3,14 +3,13 @@ import type { DriverPorts } from '../../../core/remediation/driver.ts';
 import { advance } from '../../../core/remediation/driver.ts';
 import { captureType } from '../../../core/remediation/capture.ts';
 import { deadlineSeconds } from '../../../core/remediation/policy.ts';
-import { isCompensation, phasesOf, procedure, rowOf, type Topology } from '../../../core/remediation/procedure.ts';
+import { allPhasesOf, failureModes, isCompensation, procedure, rowOf } from '../../../core/remediation/procedure.ts';
 import { type PhaseName, phaseNames, remediationType } from '../../../core/remediation/record.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord } from '../../../core/records/record-type.ts';
 import { remediationOf } from './builders.ts';
 import { createWorld, driverPorts, OLD, testScope, webPolicy, webTarget } from './world.ts';
 
-const topologies: readonly Topology[] = ['multiple', 'single'];
 const compensations: readonly PhaseName[] = ['deregister-new', 'quarantine-new', 'start-old', 'await-old-running', 'register-old', 'restore-old'];
 
 describe('the procedure', () => {
@@ -31,15 +30,13 @@ describe('the procedure', () => {
   });
 
   it('of a `multiple` or concurrency-safe system never fences; that of a `single` one does before it launches', () => {
-    expect(phasesOf('multiple', false)).not.toContain('fence');
-    expect(phasesOf('multiple', true)).not.toContain('fence');
-    expect(phasesOf('single', true)).not.toContain('fence');
-    const single = phasesOf('single', false);
+    expect(allPhasesOf('replace', { isFenced: false })).not.toContain('fence');
+    const single = allPhasesOf('replace', { isFenced: true });
     expect(single.indexOf('fence')).toBe(single.indexOf('launch') - 1);
   });
 
   it('keeps the order of design section 7: nothing is touched before every check, the old one goes only after the new one serves', () => {
-    expect(phasesOf('single', false)).toEqual([
+    expect(allPhasesOf('replace', { isFenced: true })).toEqual([
       'confirm',
       'guard',
       'preflight',
@@ -61,8 +58,8 @@ describe('the procedure', () => {
   it('compensates with compensation phases only, none twice, and none compensates a compensation', () => {
     expect(phaseNames.filter(isCompensation)).toEqual(compensations);
     for (const phase of phaseNames) {
-      for (const topology of topologies) {
-        const undo = rowOf(phase).onFailure[topology];
+      for (const mode of failureModes) {
+        const undo = rowOf(phase).onFailure[mode];
         expect(undo.filter((name) => !isCompensation(name))).toEqual([]);
         expect(new Set(undo).size).toBe(undo.length);
         if (isCompensation(phase)) expect(undo).toEqual([]);
@@ -71,26 +68,26 @@ describe('the procedure', () => {
   });
 
   it('of a `single` system withdraws the new instance before the old one starts again, whatever failed after the launch: never two', () => {
-    const phases = phasesOf('single', false);
+    const phases = allPhasesOf('replace', { isFenced: true });
     const afterLaunch = phases.slice(phases.indexOf('launch'), phases.indexOf('deregister') + 1);
     expect(afterLaunch).toEqual(['launch', 'await-running', 'register', 'await-healthy', 'deregister']);
     for (const phase of afterLaunch)
-      expect(rowOf(phase).onFailure.single).toEqual(['deregister-new', 'quarantine-new', 'start-old', 'await-old-running', 'register-old']);
+      expect(rowOf(phase).onFailure.fenced).toEqual(['deregister-new', 'quarantine-new', 'start-old', 'await-old-running', 'register-old']);
     for (const phase of phaseNames) {
-      const undo = rowOf(phase).onFailure.single;
+      const undo = rowOf(phase).onFailure.fenced;
       if (undo.includes('start-old') && phase !== 'fence') expect(undo.indexOf('quarantine-new')).toBeGreaterThanOrEqual(0);
       if (undo.includes('start-old')) expect(undo.indexOf('quarantine-new')).toBeLessThan(undo.indexOf('start-old'));
     }
   });
 
   it('brings a fenced instance back when the fence itself fails, and leaves a `multiple` one where it serves', () => {
-    expect(rowOf('fence').onFailure.single).toEqual(['start-old', 'await-old-running', 'register-old']);
-    for (const phase of phasesOf('multiple', false)) expect(rowOf(phase).onFailure.multiple).not.toContain('start-old');
-    expect(rowOf('deregister').onFailure.multiple[0]).toBe('register-old');
+    expect(rowOf('fence').onFailure.fenced).toEqual(['start-old', 'await-old-running', 'register-old']);
+    for (const phase of allPhasesOf('replace', { isFenced: false })) expect(rowOf(phase).onFailure['launch-first']).not.toContain('start-old');
+    expect(rowOf('deregister').onFailure['launch-first'][0]).toBe('register-old');
   });
 
   it('undoes on a pause up to the drain and finishes after it', () => {
-    const phases = phasesOf('single', false);
+    const phases = allPhasesOf('replace', { isFenced: true });
     const drain = phases.indexOf('drain');
     expect(phases.map((phase) => rowOf(phase).isBeforeDrain)).toEqual(phases.map((_, index) => index < drain));
     for (const phase of compensations) expect(rowOf(phase).isBeforeDrain).toBe(false);
