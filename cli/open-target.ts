@@ -6,6 +6,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
+import { readAlarmHistory } from '../aws/fleet/alarm-history.ts';
 import { createFleetClients } from '../aws/fleet/clients.ts';
 import { createObservePorts } from '../aws/fleet/observe-ports.ts';
 import { boundedClientOptions } from '../aws/platform/client-options.ts';
@@ -106,6 +107,7 @@ export async function openTarget(options: TargetOptions, localFile = ownLocalFil
     account: createAccountReader(control),
     fleet: {
       countRunning: () => countRunning(fleet),
+      alarmHistory: (window) => readAlarmHistory(createFleetClients(fleet, control).cloudWatch, scope, window),
       observe: () => createObservePorts({ store: records, scope, clock: systemClock }, createFleetClients(fleet, control)),
     },
     deployBus: (eventBusName) => new EventBridgeDeployEventBus(new EventBridgeClient({ ...boundedClientOptions, ...control }), eventBusName),

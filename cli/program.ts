@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { backtest, type BacktestOptions } from './commands/backtest.ts';
 import { deadLettersList, deadLettersRedrive, deadLettersShow } from './commands/deadletters.ts';
 import { deploy, deployActionNames, type DeployOptions } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
@@ -86,7 +87,7 @@ function addExplainers({ program, output, run }: Frame): void {
   );
 }
 
-function addReaders({ program, runOn }: Frame): void {
+function addReaders({ program, run, runOn }: Frame): void {
   const whole = onTarget(program.command('status').description('the whole picture on one page'));
   examples(whole, ['status --local', 'status --region eu-central-1 --json']).action((options: CommonOptions) => runOn(options, status));
   const incident = onList(program.command('incidents [id]').description('incidents, or one with its timeline'));
@@ -107,6 +108,17 @@ function addReaders({ program, runOn }: Frame): void {
   const rehearsal = onTarget(program.command('plan <instance>').description('what replacing an instance would do, keep and lose; touches nothing'));
   examples(rehearsal, ['plan i-0123456789abcdef0 --local']).action((instanceId: string, options: CommonOptions) =>
     runOn(options, (target) => plan(target, instanceId)),
+  );
+  const past = onTarget(program.command('backtest').description('what the policies in git would have done with the alarms of the past; touches nothing'))
+    .option('--events <file>', 'recorded events, one a line; without it the alarm history of the platform')
+    .option('--catalog <dir>', 'the catalog to try', 'ops')
+    .option('--inventory <file>', 'the answer of inventory list --json, when no platform is named')
+    .addOption(new Option('--days <days>', 'how far back, 1 to 30').default(30).argParser(wholeNumber));
+  examples(past, ['backtest --region eu-central-1 --days 14', 'backtest --events alarms.jsonl --inventory inventory.json --json']).action(
+    async (options: CommonOptions & BacktestOptions) => {
+      const isOnPlatform = options.local === true || options.region !== undefined;
+      await (isOnPlatform ? runOn(options, (target) => backtest(options, target)) : run(backtest(options, undefined), options));
+    },
   );
   const health = onTarget(program.command('doctor').description('is the platform itself in order? exit 2 when it is not'));
   examples(health, ['doctor --local', 'doctor --region eu-central-1 --json']).action((options: CommonOptions) => runOn(options, doctor));

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { findingSchema } from '../core/deployments/record.ts';
 import { incidentSchema, timelineEventSchema } from '../core/incidents/record.ts';
 import { instanceRecordSchema } from '../core/inventory/records.ts';
+import { backtestVerdicts } from '../core/remediation/backtest.ts';
 import { phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
 import { explanationSchema } from '../core/signals/explain.ts';
 import { objectiveExplanationSchema } from '../core/slo/explain.ts';
@@ -142,6 +143,35 @@ export const redriveSchema = z.object({ moved: z.int() });
 export const doctorSchema = z.array(z.object({ ...item, state: z.enum(['ok', 'problem', 'unknown']) }));
 export type DoctorAnswer = z.infer<typeof doctorSchema>;
 
+/** One trouble of the past; `startedAt` is the moment it began. */
+const backtestEpisodeSchema = z.object({
+  ...item,
+  state: z.enum(backtestVerdicts),
+  place: z.string(),
+  rule: z.string(),
+  guardrail: z.nullable(z.string()),
+  isPaged: z.boolean(),
+  lastedSeconds: z.nullable(z.number()),
+  savedSeconds: z.nullable(z.number()),
+});
+
+export const backtestSchema = z.object({
+  episodes: z.array(backtestEpisodeSchema),
+  totals: z.object({
+    'would-replace': z.int(),
+    vetoed: z.int(),
+    'recovered-by-itself': z.int(),
+    'incident-only': z.int(),
+    'under-repair': z.int(),
+    unknown: z.int(),
+    paged: z.int(),
+    savedMinutes: z.number(),
+  }),
+  notEvaluated: z.array(z.string()),
+  rejected: z.array(z.object({ line: z.int(), reason: z.string() })),
+});
+export type BacktestAnswer = z.infer<typeof backtestSchema>;
+
 const sloExplainSchema = z.union([objectiveExplanationSchema, refusedSchema]);
 
 /** The published ones; `catalog check` is published with the catalog's own schemas. */
@@ -161,6 +191,7 @@ const published = {
   'dead-letters show': deadLetterSchema,
   'dead-letters redrive': redriveSchema,
   doctor: doctorSchema,
+  backtest: backtestSchema,
 } as const;
 
 export interface CommandSchema {

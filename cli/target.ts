@@ -1,5 +1,6 @@
 import type { DeployEventBus } from '../core/deployments/ports.ts';
 import type { Clock, Scope } from '../core/environment/ports.ts';
+import type { Timestamp } from '../core/environment/time.ts';
 import type { RecordStore } from '../core/records/store.ts';
 import type { ObservePorts } from '../core/remediation/phase.ts';
 import { CliError } from './cli-error.ts';
@@ -41,6 +42,8 @@ export interface AccountReader {
 /** The fleet as it is now. */
 export interface FleetReader {
   countRunning(): Promise<number>;
+  /** State changes of all alarms that CloudWatch still remembers, oldest first, in the form of EventBridge. */
+  alarmHistory(window: { readonly from: Timestamp; readonly to: Timestamp }): Promise<readonly unknown[]>;
   /** The ports that `plan` reads with. */
   readonly observe: () => ObservePorts;
 }

@@ -115,7 +115,7 @@ export async function createDesk(changes: Partial<Target> = {}): Promise<Desk> {
     operator: 'kim',
     queues,
     account: soundAccount,
-    fleet: { countRunning: async () => 3, observe: () => observePorts(world) },
+    fleet: { countRunning: async () => 3, alarmHistory: async () => [], observe: () => observePorts(world) },
     deployBus: () => ({
       announce: async (eventType, detail) => {
         announced.push({ type: eventType, detail });
