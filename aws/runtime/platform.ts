@@ -1,7 +1,8 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import { currentCatalog } from '../../core/catalog/published.ts';
+import { createCatalogCache } from '../../core/catalog/cached.ts';
+import { readDocument, readPointer } from '../../core/catalog/published.ts';
 import type { CompiledCatalog } from '../../core/catalog/schema.ts';
 import type { Clock, Hasher, Scope } from '../../core/environment/ports.ts';
 import type { NotificationPublisher } from '../../core/incidents/ports.ts';
@@ -21,6 +22,7 @@ export interface RecordKeeper {
   readonly clock: Clock;
   readonly hasher: Hasher;
   readonly log: FunctionLog;
+  /** The one in force at the moment of the call; a deploy is seen by the next call. */
   readonly catalog: () => Promise<CompiledCatalog>;
 }
 
@@ -42,7 +44,8 @@ export function createRecordKeeper(serviceName: string, environment: RecordsEnvi
     sleepMilliseconds,
   });
   const scope = scopeOf(environment);
-  return { store, scope, clock: systemClock, hasher: systemHasher, log: createLog(serviceName), catalog: () => currentCatalog(store, scope) };
+  const catalog = createCatalogCache({ readPointer: () => readPointer(store, scope), readDocument: (hash) => readDocument(store, scope, hash) });
+  return { store, scope, clock: systemClock, hasher: systemHasher, log: createLog(serviceName), catalog };
 }
 
 interface TopicsEnvironment extends RecordsEnvironment {

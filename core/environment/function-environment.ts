@@ -16,6 +16,8 @@ const variables = z.object({
   ACCOUNT_ID: z.string().check(z.regex(/^\d{12}$/, 'must be 12 digits')),
   TABLE_NAME: text,
   SIGNALS_QUEUE_URL: queueUrl,
+  /** Whole minutes between two polls of a fleet of ten or fewer instances; 1 = every run asks. */
+  SMALL_FLEET_POLL_MINUTES: z.string().check(z.regex(/^[1-5]$/, 'must be 1 to 5')),
   REJECTED_QUEUE_URL: queueUrl,
   STATE_MACHINE_ARN: arn,
   OBSERVE_VERSION_ARN: arn,
@@ -43,12 +45,12 @@ export const functionEnvironments = {
   observe: z.pick(variables, { ...records, ...topics }),
   /** Phases that change the fleet. */
   act: z.pick(variables, { ...records, ...topics }),
-  /** Ends quarantined instances. */
-  reap: z.pick(variables, { ...records, ...topics }),
-  /** Compares fleet and records, sends notifications again that have no outcome, reports what it finds as signals. */
-  sweep: z.pick(variables, { ...records, ...topics, SIGNALS_QUEUE_URL: true }),
+  /** Ends quarantined instances and what repairs have left behind; starts repairs again that nobody carries on. */
+  reap: z.pick(variables, { ...records, ...topics, ...repairs }),
+  /** Compares fleet and records, sends notifications again that have no outcome, deletes function versions that no repair needs. */
+  sweep: z.pick(variables, { ...records, ...topics, ...repairs, SIGNALS_QUEUE_URL: true }),
   /** Asks for failed status checks, for which no event exists. */
-  impaired: z.pick(variables, { ...records, SIGNALS_QUEUE_URL: true }),
+  impaired: z.pick(variables, { ...records, SIGNALS_QUEUE_URL: true, SMALL_FLEET_POLL_MINUTES: true }),
   /** Reads the objectives' metrics; a burning budget is a signal. */
   budget: z.pick(variables, { ...records, SIGNALS_QUEUE_URL: true }),
   /** Pages when a repair has not succeeded in time. */

@@ -20,6 +20,7 @@ export const partitions = {
   remediations: (scope: Scope) => partitionOf(scope, 'remediation'),
   incidents: (scope: Scope) => partitionOf(scope, 'incident'),
   timeline: (scope: Scope, incidentId: string) => partitionOf(scope, 'timeline', incidentId),
+  evidence: (scope: Scope, incidentId: string) => partitionOf(scope, 'evidence', incidentId),
   notifications: (scope: Scope) => partitionOf(scope, 'notification'),
   deployments: (scope: Scope) => partitionOf(scope, 'deployment'),
   images: (scope: Scope) => partitionOf(scope, 'image'),
@@ -32,6 +33,8 @@ export const partitions = {
 export const keys = {
   catalogPointer: (scope: Scope) => keyOf(scope, 'catalog', 'current'),
   catalog: (scope: Scope, hash: string) => keyOf(scope, 'catalog', `catalog@${hash}`),
+  /** `index` from 0; zeros in front keep the parts in their order. */
+  catalogPart: (scope: Scope, hash: string, index: number) => keyOf(scope, 'catalog', `catalog@${hash}#${String(index).padStart(3, '0')}`),
   system: (scope: Scope, name: string) => keyOf(scope, 'system', name),
   instance: (scope: Scope, instanceId: string) => keyOf(scope, 'instance', instanceId),
   slot: (scope: Scope, slotId: string) => keyOf(scope, 'slot', slotId),
@@ -39,6 +42,7 @@ export const keys = {
   platform: (scope: Scope) => keyOf(scope, 'platform', 'caps'),
   sweep: (scope: Scope) => keyOf(scope, 'platform', 'sweep'),
   impairedPoll: (scope: Scope) => keyOf(scope, 'platform', 'impaired-poll'),
+  functionVersions: (scope: Scope) => keyOf(scope, 'platform', 'function-versions'),
   pause: (scope: Scope, target: string) => keyOf(scope, 'pause', target),
   capture: (scope: Scope, instanceId: string) => keyOf(scope, 'capture', instanceId),
   remediation: (scope: Scope, remediationId: string) => keyOf(scope, 'remediation', remediationId),
@@ -48,6 +52,10 @@ export const keys = {
   timeline: (scope: Scope, incidentId: string, at: string, eventId: string): RecordKey => ({
     partition: partitions.timeline(scope, incidentId),
     sort: `${at}#${eventId}`,
+  }),
+  evidence: (scope: Scope, incidentId: string, remediationId: string, instanceId: string): RecordKey => ({
+    partition: partitions.evidence(scope, incidentId),
+    sort: `${remediationId}#${instanceId}`,
   }),
   signal: (scope: Scope, fingerprint: string) => keyOf(scope, 'signal', fingerprint),
   notification: (scope: Scope, notificationId: string) => keyOf(scope, 'notification', notificationId),

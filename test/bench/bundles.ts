@@ -85,6 +85,7 @@ const environment = {
   SIGNALS_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/111122223333/signals',
   REJECTED_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/111122223333/rejected',
   SCHEDULER_GROUP_NAME: 'bench',
+  SMALL_FLEET_POLL_MINUTES: '1',
   ...Object.fromEntries(
     [
       'STATE_MACHINE_ARN',

@@ -8,7 +8,8 @@ import { StepFunctionsExecutionStarter } from '../../aws/platform/execution-star
 import { SnsNotificationPublisher } from '../../aws/platform/notification-publisher.ts';
 import { SchedulerPageTimer } from '../../aws/platform/page-timer.ts';
 import { sleepMilliseconds, systemClock, systemHasher, systemIds, systemRandomness } from '../../aws/runtime/system.ts';
-import { currentCatalog, declaredIn, publishCatalog } from '../../core/catalog/published.ts';
+import { createCatalogCache } from '../../core/catalog/cached.ts';
+import { declaredIn, publishCatalog, readDocument, readPointer } from '../../core/catalog/published.ts';
 import type { Clock } from '../../core/environment/ports.ts';
 import { addSeconds } from '../../core/environment/time.ts';
 import { imageRecordType } from '../../core/images/records.ts';
@@ -118,6 +119,7 @@ function composePerennial(stage: Stage, tableName: string, tell: Recorder) {
     cloudWatch: recording('cloudwatch', plain.cloudWatch, tell),
     ec2: recording('ec2', plain.ec2, tell),
     elb: recording('elb', plain.elb, tell),
+    route53: recording('route53', plain.route53, tell),
     ssm: recording('ssm', plain.ssm, tell),
   };
   const store = storeOn(recording('dynamodb', clients.dynamo, tell), tableName, clock);
@@ -127,11 +129,20 @@ function composePerennial(stage: Stage, tableName: string, tell: Recorder) {
     topicArns: { critical: topicArn, high: topicArn, warning: topicArn, info: topicArn },
   });
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const catalog = () => currentCatalog(store, scope);
-  const keeper = { store, scope, clock, hasher: systemHasher, log, publisher, catalog };
+  // Each function keeps a catalog of its own, so each reads the document once
+  const keeperOf = () => ({
+    store,
+    scope,
+    clock,
+    hasher: systemHasher,
+    log,
+    publisher,
+    catalog: createCatalogCache({ readPointer: () => readPointer(store, scope), readDocument: (hash) => readDocument(store, scope, hash) }),
+  });
+  const stepOf = (keeper: ReturnType<typeof keeperOf>) => ({ catalog: keeper.catalog, act: createActPorts(keeper, fleet), journal: createJournal(keeper) });
   const functionArn = `arn:aws:lambda:${REGION}:${ACCOUNT_ID}:function:bench`;
   const intake = {
-    ...keeper,
+    ...keeperOf(),
     alarms: createAlarmReader(fleet.cloudWatch),
     executions: new StepFunctionsExecutionStarter({
       client: recording('states', clients.stepFunctions, tell),
@@ -149,21 +160,23 @@ function composePerennial(stage: Stage, tableName: string, tell: Recorder) {
       deadLetterArn: `arn:aws:sqs:${REGION}:${ACCOUNT_ID}:bench`,
     }),
   };
-  return { clock, intake, catalog, act: createActPorts(keeper, fleet), journal: createJournal(keeper) };
+  return { clock, intake, observe: stepOf(keeperOf()), act: stepOf(keeperOf()) };
 }
 
 const MAX_STEPS = 40;
 
-/** Takes the alarm in and walks the driver loop until the replacement is launched; every step reads the catalog, as every function does. */
+/** Takes the alarm in and walks the driver loop until the replacement is launched; every step reads which catalog is in force, as every function does. */
 async function walkToLaunch(stage: Stage, tableName: string, tell: Recorder, isLaunched: () => boolean): Promise<void> {
-  const { clock, intake, catalog, act, journal } = composePerennial(stage, tableName, tell);
+  const perennial = composePerennial(stage, tableName, tell);
+  const { clock, intake } = perennial;
   const { signals, rejected } = readSignals(alarmMessage(stage.fleet.victim), { hasher: systemHasher, scope, receivedAt: clock.now() });
   const [signal] = signals;
   if (signal === undefined) throw new Error(`The alarm was rejected: ${rejected[0]?.reason}`);
-  const taken = await takeIn(intake, await catalog(), signal);
+  const taken = await takeIn(intake, await intake.catalog(), signal);
   if (taken.kind !== 'repair') throw new Error(`The alarm started no repair: ${taken.kind}, ${taken.reason}`);
   let role: 'observe' | 'act' = 'observe';
   for (let step = 0; step < MAX_STEPS; step += 1) {
+    const { catalog, act, journal } = perennial[role];
     const inForce = await catalog();
     const ports = { observe: act, act, journal, declared: async (system: string) => declaredIn(inForce, system) };
     const answer = await advance(ports, taken.remediationId, role);

@@ -3,12 +3,17 @@ import { CreateEventBusCommand, EventBridgeClient, PutRuleCommand, PutTargetsCom
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { CreateScheduleGroupCommand, ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
+import { CreateFunctionCommand, LambdaClient, PublishVersionCommand, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
+import { CreateStateMachineCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { describe, expect, inject, it } from 'vitest';
 import * as z from 'zod';
 import { S3CatalogAsset } from '../../../aws/platform/catalog-asset.ts';
 import { boundedClientOptions } from '../../../aws/platform/client-options.ts';
 import { EventBridgeDeployEventBus } from '../../../aws/platform/event-bus.ts';
+import { StepFunctionsExecutionReader } from '../../../aws/platform/execution-reader.ts';
+import { StepFunctionsExecutionStarter } from '../../../aws/platform/execution-starter.ts';
+import { LambdaFunctionVersions } from '../../../aws/platform/function-versions.ts';
 import { CloudWatchMetricReader } from '../../../aws/platform/metric-reader.ts';
 import { SnsNotificationPublisher } from '../../../aws/platform/notification-publisher.ts';
 import { SchedulerPageTimer } from '../../../aws/platform/page-timer.ts';
@@ -21,6 +26,12 @@ const { controlEndpoint, region } = inject('localAws');
 const options = { ...boundedClientOptions, endpoint: controlEndpoint, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
 const sqs = new SQSClient(options);
 
+/** A ZIP archive with an `index.mjs` that answers 1. */
+const emptyHandler = Buffer.from(
+  'UEsDBBQAAAAAAAAAIVwgRF52JgAAACYAAAAJAAAAaW5kZXgubWpzZXhwb3J0IGNvbnN0IGhhbmRsZXIgPSBhc3luYyAoKSA9PiAxOwpQSwECFAMUAAAAAAAAACFcIERediYAAAAmAAAACQAAAAAAAAAAAAAApAEAAAAAaW5kZXgubWpzUEsFBgAAAAABAAEANwAAAE0AAAAAAA==',
+  'base64',
+);
+
 async function createQueue(name: string): Promise<{ url: string; arn: string }> {
   const arn = `arn:aws:sqs:${region}:111122223333:${name}`;
   // Topics and buses are refused without it, on AWS as here.
@@ -28,6 +39,22 @@ async function createQueue(name: string): Promise<{ url: string; arn: string }> 
   const Attributes = { Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }) };
   const { QueueUrl: url } = await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes }));
   return { url: z.string().parse(url), arn };
+}
+
+/** By IAM's query API: the project has no use for a client of it elsewhere. */
+async function createRole(RoleName: string, service: string): Promise<string> {
+  const statement = { Effect: 'Allow', Principal: { Service: service }, Action: 'sts:AssumeRole' };
+  const AssumeRolePolicyDocument = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+  const response = await fetch(controlEndpoint, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      authorization: 'AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=x',
+    },
+    body: new URLSearchParams({ Version: '2010-05-08', Action: 'CreateRole', RoleName, AssumeRolePolicyDocument }),
+  });
+  expect(response.status).toBe(200);
+  return `arn:aws:iam::111122223333:role/${RoleName}`;
 }
 
 /** Receives until `count` messages are there, at most five long polls. */
@@ -147,5 +174,42 @@ describe('adapters on the local AWS', () => {
     expect(await asset.read('adapters', 'small.json')).toBe('{"name":"ä€"}');
     await expect(asset.read('adapters', 'missing.json')).rejects.toBeInstanceOf(PermanentError);
     await expect(asset.read('adapters', 'huge.json')).rejects.toThrow('larger than');
+  });
+
+  it('LambdaFunctionVersions deletes exactly the version that it names', async () => {
+    const client = new LambdaClient(options);
+    const Role = await createRole('adapters-lambda', 'lambda.amazonaws.com');
+    const settings = { FunctionName: 'adapters-act', Role, Runtime: 'nodejs24.x' as const, Handler: 'index.handler', Code: { ZipFile: emptyHandler } };
+    const { FunctionArn } = await client.send(new CreateFunctionCommand(settings));
+    const functionArn = z.string().parse(FunctionArn);
+    // Publishing the same code again gives the same version (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
+    for (const Description of ['one', 'two', 'three']) {
+      await client.send(new UpdateFunctionConfigurationCommand({ FunctionName: functionArn, Description }));
+      await client.send(new PublishVersionCommand({ FunctionName: functionArn }));
+    }
+    const versions = new LambdaFunctionVersions(client);
+    const listed = await versions.list(functionArn);
+    expect(listed.map(({ arn, number }) => [arn, number])).toEqual([1, 2, 3].map((number) => [`${functionArn}:${number}`, number]));
+    for (const version of listed.slice(0, 2)) await versions.delete(version);
+    expect(await versions.list(functionArn)).toEqual(listed.slice(2));
+    // A second sweep may come by at the same time.
+    for (const version of listed.slice(0, 2)) await versions.delete(version);
+    expect(await versions.list(functionArn)).toEqual(listed.slice(2));
+    await expect(versions.list(`${functionArn}-missing`)).rejects.toBeInstanceOf(PermanentError);
+  });
+
+  it('StepFunctionsExecutionReader reads what the starter has started, and nothing of what was not', async () => {
+    const client = new SFNClient(options);
+    const definition = JSON.stringify({ StartAt: 'Done', States: { Done: { Type: 'Succeed' } } });
+    const roleArn = await createRole('adapters-states', 'states.amazonaws.com');
+    const { stateMachineArn = '' } = await client.send(new CreateStateMachineCommand({ name: 'adapters', definition, roleArn }));
+    const [observeVersionArn, actVersionArn] = [
+      'arn:aws:lambda:eu-central-1:111122223333:function:observe:1',
+      'arn:aws:lambda:eu-central-1:111122223333:function:act:2',
+    ];
+    await new StepFunctionsExecutionStarter({ client, stateMachineArn, observeVersionArn, actVersionArn }).start({ name: 'rem-1', remediationId: 'rem-1' });
+    const reader = new StepFunctionsExecutionReader(client, stateMachineArn);
+    expect(await reader.versionsOf('rem-1')).toEqual([observeVersionArn, actVersionArn]);
+    expect(await reader.versionsOf('rem-2')).toEqual([]);
   });
 });

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { currentCatalog, declaredIn, publishCatalog, readCatalog } from '../../../core/catalog/published.ts';
+import * as z from 'zod/mini';
+import { canonicalJson } from '../../../core/catalog/compile.ts';
+import { currentCatalog, declaredIn, publishCatalog, readCatalog, readDocument, readPointer } from '../../../core/catalog/published.ts';
 import { PermanentError } from '../../../core/environment/errors.ts';
 import { sweep } from '../../../core/inventory/sweep.ts';
 import { systemRecordType } from '../../../core/inventory/records.ts';
@@ -95,6 +97,94 @@ describe('publishing a catalog', () => {
   });
 });
 
+/** A catalog of so many systems, each with its policy. */
+function catalogWith(count: number, hash: string): typeof first {
+  const names = Array.from({ length: count }, (_, index) => `shop-${String(index).padStart(4, '0')}`);
+  const systems = names.map((name) => ({ ...webSystem(), metadata: { ...webSystem().metadata, name } }));
+  const policies = names.map((name) => ({ ...webPolicy(), metadata: { ...webPolicy().metadata, name }, spec: { ...webPolicy().spec, system: name } }));
+  return catalogOf(systems, policies, hash);
+}
+
+const partsOf = (hash: string): readonly string[] => world.store.written.map(({ sort }) => sort).filter((sort) => sort.startsWith(`catalog@${hash}#`));
+
+describe('a catalog that is larger than a record', () => {
+  const large = catalogWith(2000, hashOf('d'));
+
+  it('is published in parts: 2,000 systems, every part before the record that counts them, and that before the pointer', async () => {
+    await publishCatalog(world.ports, large);
+    const written = world.store.written.map(({ sort }) => sort);
+    expect(partsOf(hashOf('d')).length).toBeGreaterThan(4);
+    expect(written).toEqual([...partsOf(hashOf('d')), `catalog@${hashOf('d')}`, 'current']);
+    expect(await currentCatalog(world.store, testScope)).toEqual(large);
+    const pointer = await readPointer(world.store, testScope);
+    expect(canonicalJson(await readDocument(world.store, testScope, pointer?.hash ?? ''))).toBe(canonicalJson(large));
+  });
+
+  it('stays as it was when it is published again, from another commit too', async () => {
+    await publishCatalog(world.ports, large);
+    const before = world.store.written.length;
+    await publishCatalog(world.ports, { ...large, provenance: { ...large.provenance, commit, dirty: true } });
+    expect(world.store.written.slice(before).map(({ sort }) => sort)).toEqual(['current']);
+    expect((await currentCatalog(world.store, testScope)).provenance).toEqual({ hash: hashOf('d'), commit, dirty: true });
+  });
+
+  it('leaves the one before in force wherever its publication dies, and the next one goes on where it ended', async () => {
+    await publishCatalog(world.ports, first);
+    for (let fatal = 1; fatal <= 40; fatal += 1) {
+      let writes = 0;
+      world.store.beforeWrite = () => {
+        writes += 1;
+        return writes === 2 ? Promise.reject(new Error('the process died')) : Promise.resolve();
+      };
+      const died = await publishCatalog(world.ports, large).then(
+        () => false,
+        () => true,
+      );
+      if (!died) break;
+      expect((await currentCatalog(world.store, testScope)).provenance.hash).toBe(hashOf('a'));
+    }
+    expect(await currentCatalog(world.store, testScope)).toEqual(large);
+    // The pointer was the one write of the last try: nothing was written twice.
+    expect(partsOf(hashOf('d')).length).toBeLessThan(2 * new Set(partsOf(hashOf('d'))).size);
+  });
+
+  it.each([
+    ['a part is missing', (body: { text: string; of: number }) => ({ ...body, of: body.of + 1 })],
+    ['a part is cut', (body: { text: string; of: number }) => ({ ...body, text: body.text.slice(1) })],
+    ['a part is none', () => ({ nonsense: true })],
+  ])('is read whole or not at all: %s', async (_what, damage) => {
+    await publishCatalog(world.ports, large);
+    const key = keys.catalogPart(testScope, hashOf('d'), 3);
+    const stored = await readRecord(world.store, { name: 'part', schema: z.object({ text: z.string(), of: z.number() }) }, key);
+    await world.store.write([{ key, expectedVersion: 1, body: damage(stored?.body ?? { text: '', of: 0 }) }]);
+    await expect(currentCatalog(world.store, testScope)).rejects.toThrow(PermanentError);
+  });
+
+  it('is whole again after it was published once more', async () => {
+    await publishCatalog(world.ports, large);
+    await world.store.write([{ key: keys.catalogPart(testScope, hashOf('d'), 3), expectedVersion: 1, body: { text: 'cut', of: 1 } }]);
+    await expect(currentCatalog(world.store, testScope)).rejects.toThrow('not whole');
+    await publishCatalog(world.ports, large);
+    expect(await currentCatalog(world.store, testScope)).toEqual(large);
+  });
+
+  it('is refused before anything is written when it is too large for that as well', async () => {
+    await publishCatalog(world.ports, first);
+    const [system = webSystem()] = first.systems;
+    const labels = { note: 'x'.repeat(11 * 1024 * 1024) };
+    const huge = catalogOf([{ ...system, metadata: { ...system.metadata, labels } }], [], hashOf('e'));
+    await expect(publishCatalog(world.ports, huge)).rejects.toThrow('Shorten its documents');
+    expect(partsOf(hashOf('e'))).toEqual([]);
+    expect((await currentCatalog(world.store, testScope)).provenance.hash).toBe(hashOf('a'));
+  });
+
+  it('is one record as before as long as it fits: pinned functions of the version before can read it', async () => {
+    await publishCatalog(world.ports, catalogWith(100, hashOf('f')));
+    expect(partsOf(hashOf('f'))).toEqual([]);
+    expect((await world.store.get(keys.catalog(testScope, hashOf('f'))))?.body).toEqual(catalogWith(100, hashOf('f')));
+  });
+});
+
 describe('reading the catalog in force', () => {
   it('says before the first deploy what to do', async () => {
     expect(await readCatalog(world.store, testScope)).toBeUndefined();
@@ -120,7 +210,7 @@ describe('reading the catalog in force', () => {
   });
 
   it('gives a system with its policy, or nothing when one of them is missing', () => {
-    expect(declaredIn(first, 'shop-web')).toEqual({ system: webSystem(), policy: webPolicy() });
+    expect(declaredIn(first, 'shop-web')).toEqual({ system: webSystem(), policy: webPolicy(), windows: [] });
     expect(declaredIn(catalogOf([webSystem()], []), 'shop-web')).toBeUndefined();
     expect(declaredIn(catalogOf([], [webPolicy()]), 'shop-web')).toBeUndefined();
     expect(declaredIn(first, 'shop-db')).toBeUndefined();
