@@ -6,7 +6,9 @@ import { keys } from '../records/keys.ts';
 import { readRecord, type Versioned, writeOf } from '../records/record-type.ts';
 import { RecordConflictError, type RecordStore, type RecordWrite } from '../records/store.ts';
 import { closedBreaker, groupLimit, nextBreaker, nextPlatform } from './breaker.ts';
+import { beginRepair, causeRefusal, noteTrouble as noteCauses, openCausesOf } from './cause-breaker.ts';
 import { type Group, groupType, type Platform, platformType, type Remediation, remediationType, type Slot, slotType } from './record.ts';
+import { isTroubleOf } from './unhealthy.ts';
 
 /** What the claim looks at; all four are written in one transaction or not at all. */
 export interface ClaimState {
@@ -20,6 +22,12 @@ export interface ClaimRule {
   /** Members of the group by the inventory. */
   readonly groupMembers: number;
   readonly systemsInCatalog: number;
+  /** Asked for by hand: nothing is wrong with the slot, so no breaker hears of it. A way back passes breakers and the retry cap too. */
+  readonly course?: 'replace' | 'revert' | 'drill';
+  /** The member of an Auto Scaling group that is in trouble: its slot is shared, and its instance is whoever is in trouble. */
+  readonly memberId?: string;
+  /** Its incident, and what it may share with others (`causesOf`); without it no breaker of a cause hears of the trouble. */
+  readonly trouble?: { readonly incidentId: string; readonly causes: readonly string[] };
 }
 
 export type ClaimDecision =
@@ -33,29 +41,36 @@ const HOUR_SECONDS = 3600;
 /** Pure: may this slot be claimed, and what do the records say afterwards? */
 export function decideClaim(before: ClaimState, rule: ClaimRule, remediationId: string, now: Timestamp): ClaimDecision {
   const state = noteTrouble(before, rule, now);
-  const refusal = refusalOf(state, rule, now);
+  const refusal = refusalOf(before, state, rule, now);
   if (refusal !== undefined) return { kind: 'refuse', state, ...refusal };
   const isProbe = state.group.breaker.state === 'open';
+  const isAnyProbe = isProbe || openCausesOf(state.platform, state.slot.id).length > 0;
   return {
     kind: 'claim',
     attempt: state.slot.attempts.length + 1,
-    reason: isProbe ? 'Admitted as the one probe of an open circuit breaker' : 'Admitted',
+    reason: isAnyProbe ? 'Admitted as the one probe of an open circuit breaker' : 'Admitted',
     state: {
-      slot: { ...state.slot, remediationId, attempts: [...state.slot.attempts, now] },
+      slot: { ...state.slot, remediationId, attempts: [...state.slot.attempts, now], ...(rule.memberId === undefined ? {} : { instanceId: rule.memberId }) },
       group: {
         ...state.group,
         inFlight: [...state.group.inFlight, remediationId],
         breaker: isProbe ? { ...state.group.breaker, probeRemediationId: remediationId } : state.group.breaker,
       },
-      platform: { ...state.platform, inFlight: [...state.platform.inFlight, remediationId], starts: [...state.platform.starts, now] },
+      platform: beginRepair(
+        { ...state.platform, inFlight: [...state.platform.inFlight, remediationId], starts: [...state.platform.starts, now] },
+        state.slot.id,
+        remediationId,
+      ),
     },
   };
 }
 
 /** Breakers are evaluated before anything per instance (design section 4, storm order). */
 function noteTrouble({ slot, group, platform }: ClaimState, rule: ClaimRule, now: Timestamp): ClaimState {
-  const others = group.unhealthy.filter((entry) => entry.slotId !== slot.id);
-  const unhealthy = [...others, { slotId: slot.id, at: now }].slice(-1000);
+  const { memberId } = rule;
+  const others = group.unhealthy.filter((entry) => !isTroubleOf(entry, { id: slot.id, memberId }));
+  const own = { slotId: slot.id, at: now, ...(memberId === undefined ? {} : { instanceId: memberId }) };
+  const unhealthy = rule.course === undefined ? [...others, own].slice(-1000) : group.unhealthy;
   const { maxUnhealthyPercent, platformUnhealthySystems } = rule.policy.spec.caps;
   const { cooldownSeconds } = rule.policy.spec;
   return {
@@ -65,28 +80,53 @@ function noteTrouble({ slot, group, platform }: ClaimState, rule: ClaimRule, now
       unhealthy,
       breaker: nextBreaker(group.breaker, { members: rule.groupMembers, unhealthy: unhealthy.length }, { maxUnhealthyPercent, cooldownSeconds }, now),
     },
-    platform: nextPlatform(
-      { ...platform, starts: platform.starts.filter((at) => secondsBetween(at, now) < HOUR_SECONDS) },
-      rule.systemsInCatalog,
-      slot.system,
-      platformUnhealthySystems,
+    platform: withCauses(
+      nextPlatform(
+        { ...platform, starts: platform.starts.filter((at) => secondsBetween(at, now) < HOUR_SECONDS) },
+        rule.systemsInCatalog,
+        rule.course === undefined ? slot.system : undefined,
+        platformUnhealthySystems,
+        now,
+      ),
+      slot,
+      rule,
       now,
     ),
   };
 }
 
+function withCauses(platform: Platform, { id: slotId, groupId }: Slot, { trouble, groupMembers }: ClaimRule, now: Timestamp): Platform {
+  return trouble === undefined ? platform : noteCauses(platform, { slotId, groupId, groupMembers, ...trouble }, now);
+}
+
 type Refusal = { readonly guardrail: string; readonly reason: string };
 
-function refusalOf(state: ClaimState, rule: ClaimRule, now: Timestamp): Refusal | undefined {
-  return platformRefusal(state.platform, rule) ?? breakerRefusal(state.group, rule, now) ?? suspension(state.group, now) ?? slotRefusal(state, rule);
+function refusalOf(before: ClaimState, state: ClaimState, rule: ClaimRule, now: Timestamp): Refusal | undefined {
+  if (rule.course === 'revert') return capRefusal(state.platform, rule) ?? placeRefusal(state, rule);
+  return (
+    platformRefusal(state.platform, rule) ??
+    sharedCauseRefusal(before.platform, state) ??
+    breakerRefusal(state.group, rule, now) ??
+    suspension(state.group, now) ??
+    slotRefusal(state, rule)
+  );
+}
+
+function sharedCauseRefusal(before: Platform, { slot, platform }: ClaimState): Refusal | undefined {
+  const reason = causeRefusal(before, platform, slot.id);
+  return reason === undefined ? undefined : { guardrail: 'circuit breaker', reason };
 }
 
 const capped = (reason: string): Refusal => ({ guardrail: 'platform caps', reason });
 
 function platformRefusal(platform: Platform, rule: ClaimRule): Refusal | undefined {
-  const { maxInFlight, maxStartsPerHour } = rule.policy.spec.caps;
   if (platform.breaker.state === 'open')
     return capped(`The platform breaker is open: ${platform.unhealthySystems.length} systems became unhealthy within 5 minutes`);
+  return capRefusal(platform, rule);
+}
+
+function capRefusal(platform: Platform, rule: ClaimRule): Refusal | undefined {
+  const { maxInFlight, maxStartsPerHour } = rule.policy.spec.caps;
   if (platform.inFlight.length >= maxInFlight) return capped(`${platform.inFlight.length} remediations are in flight, the cap is ${maxInFlight}`);
   return platform.starts.length >= maxStartsPerHour
     ? capped(`${platform.starts.length} remediations started within the hour, the cap is ${maxStartsPerHour}`)
@@ -113,14 +153,22 @@ function suspension(group: Group, now: Timestamp): Refusal | undefined {
     : undefined;
 }
 
-function slotRefusal({ slot, group }: ClaimState, rule: ClaimRule): Refusal | undefined {
-  const { maxAttemptsPerDay, maxInFlightPercent } = rule.policy.spec.caps;
+function slotRefusal(state: ClaimState, rule: ClaimRule): Refusal | undefined {
+  const { maxAttemptsPerDay } = rule.policy.spec.caps;
+  const { attempts } = state.slot;
+  return (
+    placeRefusal(state, rule) ??
+    (attempts.length >= maxAttemptsPerDay
+      ? { guardrail: 'retry cap', reason: `${attempts.length} attempts on this slot in 24 h, the cap is ${maxAttemptsPerDay}` }
+      : undefined)
+  );
+}
+
+function placeRefusal({ slot, group }: ClaimState, rule: ClaimRule): Refusal | undefined {
   if (slot.remediationId !== undefined) return { guardrail: 'one at a time', reason: `${slot.remediationId} already repairs this slot` };
-  const groupCap = groupLimit(rule.groupMembers, maxInFlightPercent);
-  if (group.inFlight.length >= groupCap)
-    return { guardrail: 'one at a time', reason: `${group.inFlight.length} remediations run in the group, at most ${groupCap} may` };
-  return slot.attempts.length >= maxAttemptsPerDay
-    ? { guardrail: 'retry cap', reason: `${slot.attempts.length} attempts on this slot in 24 h, the cap is ${maxAttemptsPerDay}` }
+  const groupCap = groupLimit(rule.groupMembers, rule.policy.spec.caps.maxInFlightPercent);
+  return group.inFlight.length >= groupCap
+    ? { guardrail: 'one at a time', reason: `${group.inFlight.length} remediations run in the group, at most ${groupCap} may` }
     : undefined;
 }
 

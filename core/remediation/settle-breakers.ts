@@ -6,7 +6,8 @@ import { keys, partitions } from '../records/keys.ts';
 import { readAll, readRecord, updateRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
 import { isBreakerOpen, nextBreaker, nextPlatform } from './breaker.ts';
-import { type Group, groupType, platformType } from './record.ts';
+import { settleCauses } from './cause-breaker.ts';
+import { type Group, groupType, type Platform, platformType } from './record.ts';
 
 interface SettlePorts {
   readonly store: RecordStore;
@@ -32,10 +33,12 @@ export async function settleBreakers(ports: SettlePorts, catalog: CompiledCatalo
 async function settlePlatform({ store, scope, clock }: SettlePorts, catalog: CompiledCatalog): Promise<boolean> {
   // Policies may differ; the strictest keeps it open longest.
   const minimum = Math.min(...catalog.policies.map((policy) => policy.spec.caps.platformUnhealthySystems));
+  const cooldownSeconds = Math.max(...catalog.policies.map((policy) => policy.spec.cooldownSeconds));
   if (!Number.isFinite(minimum)) return false;
+  const calmed = (platform: Platform): Platform =>
+    isBreakerOpen(platform.breaker) ? nextPlatform(platform, catalog.systems.length, undefined, minimum, clock.now()) : platform;
   const result = await updateRecord(store, platformType, keys.platform(scope), (platform) => {
-    if (platform === undefined || !isBreakerOpen(platform.breaker)) return platform;
-    return unlessSame(platform, nextPlatform(platform, catalog.systems.length, undefined, minimum, clock.now()));
+    return platform === undefined ? platform : unlessSame(platform, settleCauses(calmed(platform), cooldownSeconds, clock.now()));
   });
   return result.written;
 }

@@ -296,6 +296,23 @@ describe('50 parallel claims', () => {
     expect((await readRecord(result.store, platformType, keys.platform(testScope)))?.body.breaker).toEqual({ state: 'open', since: NOW });
   });
 
+  it('of many groups in one zone admit exactly 2: the third opens the breaker of the zone, and one of the two is its probe', async () => {
+    const policy = webPolicy({ caps: { maxInFlight: 100, maxStartsPerHour: 1000, platformUnhealthySystems: 1000 } });
+    const clock = new VirtualClock(NOW);
+    const ports = { store: new MemoryRecordStore(clock), scope: testScope, clock };
+    const wishes = fifty((index) => ({ slotId: `s-${index % 25}/${index}`, groupId: `s-${index % 25}/web`, system: `s-${index % 25}` }));
+    const outcomes = await Promise.all(
+      wishes.map((wish) => claim(ports, { ...request(wish, 4, policy), trouble: { incidentId: `inc-${wish.id}`, causes: ['zone:eu-central-1a'] } })),
+    );
+    const claimed = outcomes.flatMap((outcome) => (outcome.kind === 'claimed' ? [outcome.remediation.id] : []));
+    expect(claimed).toHaveLength(2);
+    expect(outcomes.filter((outcome) => outcome.kind === 'refused' && outcome.guardrail === 'circuit breaker')).toHaveLength(48);
+    const platform = (await readRecord(ports.store, platformType, keys.platform(testScope)))?.body;
+    expect(platform?.troubles).toHaveLength(50);
+    expect(platform?.causeBreakers).toHaveLength(1);
+    expect(claimed).toContain(platform?.causeBreakers?.[0]?.probeRemediationId);
+  });
+
   it('within one group of 30 admit exactly 3, its cap', async () => {
     const policy = webPolicy({ caps: { maxUnhealthyPercent: 100 } });
     const result = await storm(
