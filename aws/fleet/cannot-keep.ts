@@ -1,5 +1,6 @@
 import type { Instance } from '@aws-sdk/client-ec2';
 import type { InstanceFacts } from '../../core/remediation/ports.ts';
+import { canMove } from './belongings.ts';
 
 /**
  * Types with disks of the host: families that are made of them, and those with a `d` among the letters after the generation
@@ -7,43 +8,37 @@ import type { InstanceFacts } from '../../core/remediation/ports.ts';
  */
 const hasHostDisks = /^(?:(?:[dhi]|im|is)\d|[a-z]+\d+[a-z]*d[a-z]*[-.])/;
 
-/** What AWS lets nobody take over, or this version does not move: said in words, before in the plan and after in the record. */
+/** What AWS lets nobody take over: said in words, before in the plan and after in the record. */
 export function cannotKeep(instance: Instance, facts: InstanceFacts): string[] {
   return ['the instance id', ...addresses(instance, facts), ...disks(facts), ...interfaces(instance), ...placement(instance, facts)];
 }
 
 function addresses(instance: Instance, { privateIpAddress }: InstanceFacts): readonly string[] {
-  const ipv6 = (instance.NetworkInterfaces ?? [])
-    .flatMap((networkInterface) => networkInterface.Ipv6Addresses ?? [])
-    .flatMap(({ Ipv6Address }) => Ipv6Address ?? []);
+  const primary = (instance.NetworkInterfaces ?? []).find(({ Attachment }) => (Attachment?.DeviceIndex ?? 0) === 0);
+  const ipv6 = (primary?.Ipv6Addresses ?? []).flatMap(({ Ipv6Address }) => Ipv6Address ?? []);
   return [
     // A primary interface cannot be detached: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html
     ...(privateIpAddress === undefined ? [] : [`the private address ${privateIpAddress}`]),
-    ...(instance.PublicIpAddress === undefined ? [] : [publicAddress(instance, instance.PublicIpAddress)]),
+    ...publicAddress(instance),
     ...ipv6.map((address) => `the IPv6 address ${address}`),
   ];
 }
 
-/** EC2 owns what it assigned by itself; an Elastic IP belongs to the account (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterfaceAssociation.html). */
-function publicAddress(instance: Instance, address: string): string {
-  const association = (instance.NetworkInterfaces ?? []).find((networkInterface) => networkInterface.Association?.PublicIp === address)?.Association;
+/** EC2 owns what it assigned by itself; an Elastic IP belongs to the account and moves (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterfaceAssociation.html). */
+function publicAddress({ NetworkInterfaces = [], PublicIpAddress: address }: Instance): readonly string[] {
+  if (address === undefined) return [];
+  const association = NetworkInterfaces.find((networkInterface) => networkInterface.Association?.PublicIp === address)?.Association;
   const isElastic = association?.IpOwnerId !== undefined && association.IpOwnerId !== 'amazon';
-  return isElastic ? `the Elastic IP address ${address} (it stays with the old instance)` : `the public address ${address}`;
+  return isElastic ? [] : [`the public address ${address}`];
 }
 
-function disks({ dataVolumeIds, instanceType, rootDeviceType }: InstanceFacts): readonly string[] {
-  return [
-    ...dataVolumeIds.map((volumeId) => `the data volume ${volumeId} (it stays with the old instance)`),
-    ...(rootDeviceType === 'instance-store' || hasHostDisks.test(instanceType) ? ['what is on instance-store volumes'] : []),
-  ];
+function disks({ instanceType, rootDeviceType }: InstanceFacts): readonly string[] {
+  return rootDeviceType === 'instance-store' || hasHostDisks.test(instanceType) ? ['what is on instance-store volumes'] : [];
 }
 
 function interfaces({ NetworkInterfaces = [] }: Instance): readonly string[] {
-  const secondary = NetworkInterfaces.flatMap(({ PrivateIpAddresses }) => PrivateIpAddresses ?? []).filter(({ Primary }) => Primary === false);
-  return [
-    ...(NetworkInterfaces.length > 1 ? [`${NetworkInterfaces.length - 1} secondary network interface(s)`] : []),
-    ...(secondary.length > 0 ? [`${secondary.length} secondary private address(es)`] : []),
-  ];
+  const foreign = NetworkInterfaces.filter((candidate) => (candidate.Attachment?.DeviceIndex ?? 0) > 0 && !canMove(candidate));
+  return foreign.map(({ NetworkInterfaceId, InterfaceType }) => `the network interface ${NetworkInterfaceId ?? ''} (${InterfaceType ?? 'of another kind'})`);
 }
 
 function placement({ Placement }: Instance, { lifecycle }: InstanceFacts): readonly string[] {

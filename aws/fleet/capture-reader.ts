@@ -12,28 +12,33 @@ import {
 import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { present } from '../../core/environment/present.ts';
 import type { Capture, CapturedTarget } from '../../core/remediation/capture.ts';
+import { codeOwnerOf } from '../../core/remediation/code-owner.ts';
 import type { CaptureReader, InstanceFacts } from '../../core/remediation/ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
+import { readBelongings } from './belongings.ts';
 import { cannotKeep } from './cannot-keep.ts';
+import type { FleetClients } from './clients.ts';
 import { factsOf } from './instance-facts.ts';
 import { absentCodes, absentOr } from './instance-reader.ts';
 import { findTargetGroups, readRegistered } from './targets.ts';
 
 /** Reads every attribute of an instance that its replacement gets back. Nothing of the user data leaves but its hash and size. */
-export function createCaptureReader(ec2: EC2Client, elb: ElasticLoadBalancingV2Client): CaptureReader {
+export function createCaptureReader(clients: Pick<FleetClients, 'ec2' | 'elb' | 'route53' | 'ssm'>): CaptureReader {
+  const { ec2, elb } = clients;
   return {
-    capture: async (instanceId, targetGroupNames, at) => {
+    capture: async (instanceId, targetGroupNames, at, hostedZones = []) => {
       const answer = await absentOr(`describe ${instanceId}`, absentCodes, () => ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })));
       const instance = answer?.Reservations?.[0]?.Instances?.[0];
       if (instance === undefined) return undefined;
       const facts = factsOf(instance);
       if (facts.state === 'terminated' || facts.state === 'shutting-down') return undefined;
-      const [attributes, volumes, targets] = [
+      const [attributes, volumes, targets, belongings] = [
         await readAttributes(ec2, instance, facts),
         await readVolumes(ec2, instance),
         await readTargets(elb, instanceId, targetGroupNames),
+        await readBelongings(clients, instance, hostedZones),
       ];
-      return buildCapture(instance, facts, { attributes, volumes, targets, at });
+      return { ...buildCapture(instance, facts, { attributes, volumes, targets, at }), ...belongings };
     },
   };
 }
@@ -70,6 +75,7 @@ function buildCapture(instance: Instance, facts: InstanceFacts, { attributes, vo
     targets: [...targets],
     cannotKeep: cannotKeep(instance, facts),
     ...present({
+      codeOwner: codeOwnerOf(facts.tags),
       privateIpAddress: facts.privateIpAddress,
       instanceProfileArn: facts.instanceProfileArn,
       keyName: instance.KeyName,

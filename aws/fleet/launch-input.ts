@@ -20,8 +20,10 @@ type Capture = LaunchRequest['capture'];
 const MAX_TOKEN_CHARACTERS = 64;
 
 /** The end is what differs between remediations, and between attempts. */
-function clientToken({ remediationId, attempt }: LaunchRequest): string {
-  return `${remediationId}-${attempt}`.slice(-MAX_TOKEN_CHARACTERS);
+function clientToken({ remediationId, attempt, instanceType }: LaunchRequest): string {
+  // Another type is another request, which the same token would refuse.
+  const type = instanceType === undefined ? '' : `-${instanceType}`;
+  return `${remediationId}-${attempt}${type}`.slice(-MAX_TOKEN_CHARACTERS);
 }
 
 /**
@@ -36,7 +38,7 @@ export async function launchInput(ec2: EC2Client, request: LaunchRequest): Promi
   return {
     ImageId: imageId,
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- EC2 gave this text itself; the SDK's list of types is only as new as the SDK
-    InstanceType: capture.instanceType as _InstanceType,
+    InstanceType: typeOf(request) as _InstanceType,
     MinCount: 1,
     MaxCount: 1,
     ClientToken: clientToken(request),
@@ -57,18 +59,36 @@ export async function launchInput(ec2: EC2Client, request: LaunchRequest): Promi
       ResourceType,
       Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
     })),
-    ...optionalInput(capture, userData, rootMapping(capture, image)),
+    ...optionalInput(request, userData, [...rootMappings(capture, image), ...leftOut(capture, image)]),
   };
 }
 
-function optionalInput(capture: Capture, userData: string | undefined, root: BlockDeviceMapping | undefined): Partial<RunInstancesCommandInput> {
+function optionalInput(request: LaunchRequest, userData: string | undefined, mappings: BlockDeviceMapping[]): Partial<RunInstancesCommandInput> {
+  const { capture } = request;
+  // Only burstable types have credits: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances.html
+  const isBurstable = /^t\d/.test(typeOf(request));
   return {
     ...(userData === undefined ? {} : { UserData: userData }),
     ...(capture.instanceProfileArn === undefined ? {} : { IamInstanceProfile: { Arn: capture.instanceProfileArn } }),
     ...(capture.keyName === undefined ? {} : { KeyName: capture.keyName }),
-    ...(capture.creditSpecification === undefined ? {} : { CreditSpecification: { CpuCredits: capture.creditSpecification } }),
-    ...(root === undefined ? {} : { BlockDeviceMappings: [root] }),
+    ...(capture.creditSpecification === undefined || !isBurstable ? {} : { CreditSpecification: { CpuCredits: capture.creditSpecification } }),
+    ...(mappings.length === 0 ? {} : { BlockDeviceMappings: mappings }),
   };
+}
+
+const typeOf = ({ instanceType, capture }: LaunchRequest): string => instanceType ?? capture.instanceType;
+
+function rootMappings(capture: Capture, image: Image | undefined): BlockDeviceMapping[] {
+  const root = rootMapping(capture, image);
+  return root === undefined ? [] : [root];
+}
+
+/** Where a data volume will be attached, the image's own empty volume would be in its way: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_BlockDeviceMapping.html */
+function leftOut({ volumes }: Capture, image: Image | undefined): BlockDeviceMapping[] {
+  const taken = new Set(volumes.filter(({ isRoot }) => !isRoot).map(({ deviceName }) => deviceName));
+  return (image?.BlockDeviceMappings ?? []).flatMap(({ DeviceName }) =>
+    DeviceName === undefined || DeviceName === image?.RootDeviceName || !taken.has(DeviceName) ? [] : [{ DeviceName, NoDevice: '' }],
+  );
 }
 
 /** User data is handed over in memory; without its source nothing is launched (design section 5). */

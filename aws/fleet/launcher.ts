@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { PermanentError, RetryableError } from '../../core/environment/errors.ts';
 import { tagKeys } from '../../core/inventory/records.ts';
-import type { LaunchRequest, ReplacementLauncher } from '../../core/remediation/ports.ts';
+import { InsufficientCapacityError, type LaunchRequest, type ReplacementLauncher } from '../../core/remediation/ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { tagsOf } from './instance-facts.ts';
 import { absentOr } from './instance-reader.ts';
@@ -74,6 +74,7 @@ async function runInstance(ec2: EC2Client, request: LaunchRequest): Promise<Inst
     const answer = await ec2.send(new RunInstancesCommand(input));
     return answer.Instances?.[0];
   } catch (error) {
+    if (isWithoutCapacity(codeOf(error))) throw withoutCapacity(error, input.InstanceType);
     if (codeOf(error) !== 'IdempotentParameterMismatch') throw toPortError(error, `launch the replacement of ${request.capture.instanceId}`);
   }
   // An earlier call used the token: it launched, with an image or user data that have changed since. Never a second one beside it.
@@ -83,6 +84,15 @@ async function runInstance(ec2: EC2Client, request: LaunchRequest): Promise<Inst
   throw new RetryableError(
     `EC2 has launched for ${request.remediationId} before, with other parameters, and does not list that instance yet; it is looked for again.`,
   );
+}
+
+/** Codes by which EC2 says that another type, or another time, may do: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html */
+const isWithoutCapacity = (code: string | undefined): boolean =>
+  code === 'InsufficientInstanceCapacity' || code === 'InsufficientHostCapacity' || code === 'Unsupported';
+
+function withoutCapacity(error: unknown, instanceType: string | undefined): InsufficientCapacityError {
+  const said = error instanceof Error ? error.message : 'no reason given';
+  return new InsufficientCapacityError(`EC2 cannot launch ${instanceType ?? 'the type'} in this zone: ${said}`, { cause: error });
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { RecordType } from '../records/record-type.ts';
+import { codeOwnerSchema } from './code-owner.ts';
 
 /**
  * Everything that must be restored on a replacement, as one versioned document (design section 2).
@@ -54,11 +55,54 @@ export const captureSchema = z.object({
   ),
   /** All but `aws:*` and `perennial:*`, which are set afresh. */
   tags: z.record(z.string(), z.string()),
+  /** How it is reached beside that; what of it cannot be kept stands in `cannotKeep`. */
+  publicIpAddress: z.optional(z.string()),
+  privateDnsName: z.optional(z.string()),
+  publicDnsName: z.optional(z.string()),
+  /** The interface it was launched with: it cannot move, but its secondary private addresses can. */
+  primaryInterface: z.optional(z.object({ networkInterfaceId: z.string(), secondaryPrivateIpAddresses: z.array(z.string()) })),
+  secondaryInterfaces: z.optional(
+    z.array(
+      z.object({
+        networkInterfaceId: z.string(),
+        deviceIndex: z.number(),
+        deleteOnTermination: z.boolean(),
+        privateIpAddresses: z.array(z.string()),
+        securityGroupIds: z.array(z.string()),
+      }),
+    ),
+  ),
+  /** Also those on secondary interfaces, which move with them. */
+  elasticIps: z.optional(
+    z.array(z.object({ allocationId: z.string(), publicIpAddress: z.string(), networkInterfaceId: z.string(), privateIpAddress: z.string() })),
+  ),
+  /** Record sets of declared hosted zones with a value that is an address of the instance which its replacement cannot have. */
+  dnsRecords: z.optional(
+    z.array(
+      z.object({
+        hostedZoneId: z.string(),
+        name: z.string(),
+        type: z.string(),
+        setIdentifier: z.optional(z.string()),
+        ttlSeconds: z.optional(z.number()),
+        values: z.array(z.string()),
+      }),
+    ),
+  ),
+  /** Systems Manager associations that name the instance by its id. */
+  associations: z.optional(z.array(z.object({ associationId: z.string(), documentName: z.string(), name: z.optional(z.string()) }))),
   targets: z.array(z.object({ targetGroupArn: z.string(), targetGroupName: z.string(), port: z.number(), vpcId: z.optional(z.string()) })),
+  /** Who describes it as code, by its tags; absent when nobody is known to. */
+  codeOwner: z.optional(codeOwnerSchema),
   /** What a replacement cannot keep, in words, for the plan before and the record after. */
   cannotKeep: z.array(z.string()),
 });
 export type Capture = z.infer<typeof captureSchema>;
 export type CapturedTarget = Capture['targets'][number];
+export type CapturedVolume = Capture['volumes'][number];
+export type CapturedInterface = NonNullable<Capture['secondaryInterfaces']>[number];
+export type CapturedElasticIp = NonNullable<Capture['elasticIps']>[number];
+export type CapturedDnsRecord = NonNullable<Capture['dnsRecords']>[number];
+export type CapturedAssociation = NonNullable<Capture['associations']>[number];
 
 export const captureType: RecordType<Capture> = { name: 'capture', schema: captureSchema };

@@ -1,16 +1,18 @@
-import type { RemediationPolicy, System } from '../catalog/schema.ts';
+import type { MaintenanceWindow, RemediationPolicy, System } from '../catalog/schema.ts';
 import type { Hasher } from '../environment/ports.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
 import { buildRemediation } from './admit.ts';
 import { closedBreaker } from './breaker.ts';
+import { replacementRowOf } from './capability.ts';
 import { decideClaim, emptyPlatform } from './claim.ts';
-import { evaluateGuardrails, type GuardrailVerdict } from './guardrails.ts';
+import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict } from './guardrails.ts';
+import { keptOf } from './kept.ts';
 import type { ObservePorts } from './phase.ts';
-import { bestCapture } from './phases/capture.ts';
+import { bestCapture, traitsWith } from './phases/capture.ts';
 import { readFacts } from './phases/guard.ts';
 import { allPhasesOf, rowOf } from './procedure.ts';
-import { groupType, type PhaseName, platformType, type Remediation, slotType } from './record.ts';
+import { groupType, type PathName, type PhaseName, platformType, type Remediation, slotType } from './record.ts';
 import { RemediationSession } from './session.ts';
 
 /** What would happen if this instance were replaced now; nothing is touched and nothing is written. */
@@ -19,6 +21,11 @@ export interface Plan {
   readonly system: string;
   readonly mode: RemediationPolicy['spec']['mode'];
   readonly topology: System['spec']['topology'];
+  /** The way that would be taken, and why; null when none can help. */
+  readonly path: PathName | null;
+  readonly pathReason: string;
+  /** The steps that would follow if it does not help. */
+  readonly nextPaths: readonly PathName[];
   readonly phases: readonly { readonly name: PhaseName; readonly role: 'observe' | 'act'; readonly summary: string }[];
   readonly guardrails: readonly GuardrailVerdict[];
   /** The guardrails that would stop it, in words; empty when it may go on. */
@@ -35,6 +42,10 @@ export interface PlanRequest {
   readonly trigger: Remediation['trigger'];
   readonly groupMembers: number;
   readonly systemsInCatalog: number;
+  /** Maintenance windows of the catalog in force. */
+  readonly windows?: readonly MaintenanceWindow[];
+  /** Who asks for it by hand: what speaks of a failing instance does not apply then. */
+  readonly request?: NonNullable<Remediation['request']>;
 }
 
 /** Plans a replacement with the same guardrails, facts and phases that the real one would use. */
@@ -42,41 +53,42 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
   const now = ports.clock.now();
   const record = buildRemediation({ scope: ports.scope, hasher }, { ...request, incidentId: 'inc-plan' }, 'rem-plan', 1, now, 0);
   const session = new RemediationSession(ports.store, ports.clock, { key: keys.remediation(ports.scope, record.id), version: 0, body: record });
-  const context = { ports, session, system: request.system, policy: request.policy };
+  const context = { ports, session, system: request.system, policy: request.policy, windows: request.windows ?? [] };
   const claim = await rehearseClaim(ports, request, record);
   const facts = await readFacts(context, claim.facts);
   const { verdicts } = evaluateGuardrails(facts);
   const capture = await bestCapture(context);
   const refusal = claim.refusal === undefined ? [] : [claim.refusal];
   const image = facts.image.isKnown && facts.image.value.kind === 'chosen' ? facts.image.value.imageId : null;
+  const way = wayOf(facts.path);
+  const isByGroup = way.path === 'group-member';
+  const { keeps, cannotKeep } = replacementRowOf({ instance: undefined, isGroupMember: true, isFenced: false, capability: undefined });
   return {
     instanceId: record.oldInstanceId,
     system: record.system,
     mode: record.mode,
     topology: record.topology,
-    phases: allPhasesOf(record.path ?? 'replace', { isFenced: record.isFenced === true }).map((name) => ({
+    ...way,
+    phases: allPhasesOf(way.path ?? record.path ?? 'replace', traitsWith(record, capture)).map((name) => ({
       name,
       role: rowOf(name).role,
       summary: rowOf(name).summary,
     })),
     guardrails: verdicts,
     wouldStop: [...refusal, ...verdicts.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason }) => `${name}: ${reason}`)],
-    imageId: image,
-    kept:
-      capture === undefined
-        ? []
-        : [
-            'instance type',
-            'subnet and zone',
-            'security groups',
-            'instance profile',
-            'tags',
-            'user data (by hash)',
-            'metadata options',
-            ...capture.targets.map((target) => `target group ${target.targetGroupName}:${target.port}`),
-          ],
-    cannotKeep: capture?.cannotKeep ?? ['everything: the instance is gone and no capture of it was kept'],
+    imageId: isByGroup ? null : image,
+    kept: isByGroup ? [keeps] : keptOf(capture),
+    cannotKeep: isByGroup ? [cannotKeep] : (capture?.cannotKeep ?? ['everything: the instance is gone and no capture of it was kept']),
   };
+}
+
+/** The way that the guard phase would choose now. */
+function wayOf(path: GuardrailFacts['path']): Pick<Plan, 'path' | 'pathReason' | 'nextPaths'> {
+  if (!path.isKnown) return { path: null, pathReason: `The way to repair is not known: ${path.why}`, nextPaths: [] };
+  const { value } = path;
+  return value.kind === 'none'
+    ? { path: null, pathReason: value.reason, nextPaths: [] }
+    : { path: value.path, pathReason: value.reason, nextPaths: value.nextPaths };
 }
 
 const known = <Value>(value: Value): { readonly isKnown: true; readonly value: Value } => ({ isKnown: true, value });
@@ -89,7 +101,7 @@ async function rehearseClaim({ store, scope, clock }: ObservePorts, request: Pla
     (await readRecord(store, groupType, keys.group(scope, place.groupId)))?.body ?? { id: place.groupId, inFlight: [], unhealthy: [], breaker: closedBreaker },
     (await readRecord(store, platformType, keys.platform(scope)))?.body ?? emptyPlatform,
   ];
-  const decision = decideClaim({ slot, group, platform }, request, record.id, clock.now());
+  const decision = decideClaim({ slot, group, platform }, request.request === undefined ? request : { ...request, course: 'replace' }, record.id, clock.now());
   return {
     facts: { slot: known(decision.state.slot), group: known(decision.state.group), platform: known(decision.state.platform) },
     refusal: decision.kind === 'refuse' ? `${decision.guardrail}: ${decision.reason}` : undefined,

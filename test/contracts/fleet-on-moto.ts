@@ -22,6 +22,7 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 /** A small network of its own in moto, so that tests do not meet the demo's fleet. */
 export interface MotoFleet {
   readonly clients: FleetClients;
+  readonly subnetId: string;
   readonly target: CapturedTarget;
   /** Two images of one role, approved in this order. */
   readonly imageIds: readonly [string, string];
@@ -126,6 +127,7 @@ export async function createMotoFleet(name: string): Promise<MotoFleet> {
   };
   return {
     clients,
+    subnetId,
     target,
     imageIds,
     role: name,

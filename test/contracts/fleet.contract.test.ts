@@ -31,7 +31,7 @@ describe('on moto behind the overlay', () => {
     const launcher = createLauncher(ec2);
     return {
       instances: createInstanceReader(ec2, autoScaling),
-      captures: createCaptureReader(ec2, elb),
+      captures: createCaptureReader(clients),
       targets: createTargetReader(elb),
       registrar: createTargetRegistrar(elb),
       images: createImageReader(ec2, ssm),

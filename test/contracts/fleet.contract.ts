@@ -294,6 +294,29 @@ export function describeFleet(title: string, create: () => FleetUnderTest): void
       expect(await ports.instances.read(instanceId)).toMatchObject({ securityGroupIds: [first.securityGroupId], securityGroupNames: ['perennial-quarantine'] });
     });
 
+    it('leaves the isolation again by what was recorded before it, and gives profile and tags back; twice is once', async () => {
+      const instanceId = await fleet.addInstance({ Schedule: 'office-hours', tier: 'web' });
+      const before = await ports.instances.read(instanceId);
+      const groups = await ports.quarantine.interfaceGroups(instanceId);
+      expect(Object.values(groups).flat()).toEqual(before?.securityGroupIds);
+      const tags = { [tagKeys.quarantine]: 'inc-1', [tagKeys.quarantineUntil]: '2026-11-25T09:00:00.000Z' };
+      const { removedTags } = await ports.quarantine.mark(instanceId, tags, ['Schedule']);
+      await ports.quarantine.isolate(instanceId, before?.vpcId ?? '');
+      const { instanceProfileArn = '' } = await ports.quarantine.dropProfile(instanceId);
+      for (let time = 1; time <= 2; time += 1) {
+        await ports.quarantine.rejoin(instanceId, groups);
+        await ports.quarantine.restoreProfile(instanceId, instanceProfileArn);
+        await ports.quarantine.unmark(instanceId, Object.keys(tags), removedTags);
+        const after = await ports.instances.read(instanceId);
+        expect([after?.securityGroupIds, after?.securityGroupNames, after?.instanceProfileArn, after?.tags]).toEqual([
+          before?.securityGroupIds,
+          before?.securityGroupNames,
+          before?.instanceProfileArn,
+          before?.tags,
+        ]);
+      }
+    });
+
     it('takes the profile away and gives it once', async () => {
       const instanceId = await fleet.addInstance({});
       const had = (await ports.instances.read(instanceId))?.instanceProfileArn;
@@ -367,6 +390,8 @@ export function describeFleet(title: string, create: () => FleetUnderTest): void
       const [instanceId, name] = [await fleet.addInstance({}), fleet.unique('web-alarm')];
       await fleet.addAlarm(name, instanceId);
       await ports.alarmCloner.retire(name);
+      await ports.alarmCloner.revive(name);
+      await ports.alarmCloner.revive(name);
       await ports.alarmCloner.retire(name);
       expect((await ports.alarms.read([name])).map((alarm) => alarm.name)).toEqual([name]);
       await expect(ports.alarmCloner.clone(`${name}-not`, `${name}-not`, instanceId, ABSENT)).rejects.toThrow(PermanentError);

@@ -1,8 +1,8 @@
 import type { System } from '../../catalog/schema.ts';
 import { tagKeys } from '../../inventory/records.ts';
 import type { Capture } from '../capture.ts';
-import type { LaunchRequest } from '../ports.ts';
-import type { ActPhase } from '../phase.ts';
+import { InsufficientCapacityError, type LaunchRequest } from '../ports.ts';
+import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import type { Remediation } from '../record.ts';
 import { bestCapture, storedCapture } from './capture.ts';
 
@@ -14,6 +14,7 @@ function tagsOf(record: Remediation, system: System, capture: Capture): Readonly
     [tagKeys.role]: system.spec.image.role,
     [tagKeys.slot]: record.slotId,
     [tagKeys.remediation]: record.id,
+    ...(record.isDrill ? { [tagKeys.drill]: record.id } : {}),
   };
 }
 
@@ -45,12 +46,47 @@ export const preflight: ActPhase = async (context) => {
 
 /** Launches the replacement, once: the client token and the tag make a repeated call find what an earlier one launched. */
 export const launch: ActPhase = async (context) => {
-  const { ports, session, system } = context;
+  const { session, system, policy } = context;
   const { imageId } = session.record;
   if (imageId === undefined) return { kind: 'failed', reason: 'No image was chosen' };
   const capture = await storedCapture(context);
-  const { instanceId } = await session.mutate('launch', () => ports.launcher.launch(launchRequest(session.record, system, capture, imageId)));
-  if (instanceId === undefined) return { kind: 'failed', reason: 'The launch gave no instance id' };
-  const timing = { ...session.record.timing, launchedAt: session.record.timing.launchedAt ?? ports.clock.now() };
-  return { kind: 'done', reason: `Launched ${instanceId} from ${imageId}`, patch: { newInstanceId: instanceId, timing } };
+  const request = launchRequest(session.record, system, capture, imageId);
+  const refusals: string[] = [];
+  for (const instanceType of new Set([capture.instanceType, ...policy.spec.instanceTypes])) {
+    const answer = await launchAs(context, request, instanceType);
+    if (answer.instanceId !== undefined) return launched(context, capture, answer.instanceId, instanceType);
+    if (answer.insufficient === undefined) return { kind: 'failed', reason: 'The launch gave no instance id' };
+    refusals.push(`${instanceType}: ${answer.insufficient}`);
+  }
+  return { kind: 'failed', reason: `EC2 has no capacity in ${capture.availabilityZone}: ${refusals.join('; ')}` };
 };
+
+type LaunchAnswer = Readonly<Partial<Record<'instanceId' | 'insufficient', string>>>;
+
+/**
+ * A lack of capacity is an outcome like another: recorded, so that a step that is repeated does not try a type again after a later one
+ * was launched. The zone stays, because volumes and interfaces are in it.
+ */
+function launchAs({ ports, session }: PhaseContext<ActPorts>, request: LaunchRequest, instanceType: string): Promise<LaunchAnswer> {
+  const isCaptured = instanceType === request.capture.instanceType;
+  return session.mutate(isCaptured ? 'launch' : `launch:${instanceType}`, async (): Promise<Record<string, string>> => {
+    try {
+      return { ...(await ports.launcher.launch(isCaptured ? request : { ...request, instanceType })) };
+    } catch (error) {
+      if (!(error instanceof InsufficientCapacityError)) throw error;
+      return { insufficient: error.message };
+    }
+  });
+}
+
+function launched({ ports, session }: PhaseContext<ActPorts>, capture: Capture, instanceId: string, instanceType: string): PhaseResult {
+  const { record } = session;
+  const timing = { ...record.timing, launchedAt: record.timing.launchedAt ?? ports.clock.now() };
+  const other = `the instance type ${capture.instanceType} (EC2 had no capacity for it; the replacement is ${instanceType})`;
+  const differences = instanceType === capture.instanceType ? {} : { differences: [...record.differences, other] };
+  return {
+    kind: 'done',
+    reason: `Launched ${instanceId} (${instanceType}) from ${record.imageId ?? 'its image'}`,
+    patch: { newInstanceId: instanceId, timing, ...differences },
+  };
+}
