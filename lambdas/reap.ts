@@ -1,14 +1,15 @@
-import { createFleetClients } from '../aws/fleet/clients.ts';
-import { createTerminator } from '../aws/fleet/instance-terminator.ts';
 import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
-import { reap } from '../core/remediation/reap.ts';
+import { createReapingPorts } from '../aws/runtime/reaping.ts';
+import { reapAll, type ReapSummary } from '../core/remediation/reap.ts';
 
-const platform = createPlatform('reap', readEnvironment('reap'));
-const terminator = createTerminator(createFleetClients().ec2);
+const environment = readEnvironment('reap');
+const platform = createPlatform('reap', environment);
+const ports = createReapingPorts(platform, environment);
 
-/** Ends expired quarantines; the only function that may terminate. */
-export async function handler(): Promise<{ readonly decisions: number }> {
-  const decisions = await reap({ ...platform, terminator });
-  return { decisions: decisions.length };
+/** Ends expired quarantines and what repairs have left behind; the only function that may terminate. */
+export async function handler(): Promise<ReapSummary> {
+  const summary = await reapAll(ports);
+  platform.log.info('The reaper has ended', { ...summary });
+  return summary;
 }

@@ -1,4 +1,5 @@
 import {
+  AssociateIamInstanceProfileCommand,
   CreateSecurityGroupCommand,
   CreateTagsCommand,
   DeleteTagsCommand,
@@ -7,6 +8,7 @@ import {
   DescribeSecurityGroupsCommand,
   DisassociateIamInstanceProfileCommand,
   type EC2Client,
+  type IamInstanceProfileAssociation,
   ModifyNetworkInterfaceAttributeCommand,
   RevokeSecurityGroupEgressCommand,
   type SecurityGroup,
@@ -22,6 +24,10 @@ const GROUP_NAME = 'perennial-quarantine';
 export function createQuarantineKeeper(ec2: EC2Client): QuarantineKeeper {
   return {
     isolate: (instanceId, vpcId) => isolate(ec2, instanceId, vpcId),
+    interfaceGroups: (instanceId) => interfaceGroups(ec2, instanceId),
+    rejoin: (instanceId, groups) => rejoin(ec2, instanceId, groups),
+    restoreProfile: (instanceId, instanceProfileArn) => restoreProfile(ec2, instanceId, instanceProfileArn),
+    unmark: (instanceId, removeTagKeys, tags) => unmark(ec2, instanceId, removeTagKeys, tags),
     dropProfile: (instanceId) => dropProfile(ec2, instanceId),
     mark: (instanceId, tags, removeTagKeys) => mark(ec2, instanceId, tags, removeTagKeys),
   };
@@ -86,14 +92,58 @@ async function removeEgress(ec2: EC2Client, group: SecurityGroup): Promise<void>
 }
 
 async function dropProfile(ec2: EC2Client, instanceId: string): Promise<{ readonly instanceProfileArn?: string }> {
-  const filters = [{ Name: 'instance-id', Values: [instanceId] }];
-  const answer = await callAws(`read the profile of ${instanceId}`, () => ec2.send(new DescribeIamInstanceProfileAssociationsCommand({ Filters: filters })));
-  const association = (answer.IamInstanceProfileAssociations ?? []).find(({ State }) => State === 'associated' || State === 'associating');
+  const association = await profileOf(ec2, instanceId);
   if (association?.AssociationId === undefined) return {};
   const { AssociationId } = association;
   await callAws(`take the profile off ${instanceId}`, () => ec2.send(new DisassociateIamInstanceProfileCommand({ AssociationId })));
   const instanceProfileArn = association.IamInstanceProfile?.Arn;
   return instanceProfileArn === undefined ? {} : { instanceProfileArn };
+}
+
+async function profileOf(ec2: EC2Client, instanceId: string): Promise<IamInstanceProfileAssociation | undefined> {
+  const filters = [{ Name: 'instance-id', Values: [instanceId] }];
+  const answer = await callAws(`read the profile of ${instanceId}`, () => ec2.send(new DescribeIamInstanceProfileAssociationsCommand({ Filters: filters })));
+  return (answer.IamInstanceProfileAssociations ?? []).find(({ State }) => State === 'associated' || State === 'associating');
+}
+
+/** A second association is refused, so that one that is there is left: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateIamInstanceProfile.html */
+async function restoreProfile(ec2: EC2Client, instanceId: string, instanceProfileArn: string): Promise<void> {
+  if ((await profileOf(ec2, instanceId)) !== undefined) return;
+  await callAws(`give ${instanceId} its profile back`, () =>
+    ec2.send(new AssociateIamInstanceProfileCommand({ InstanceId: instanceId, IamInstanceProfile: { Arn: instanceProfileArn } })),
+  );
+}
+
+async function interfaceGroups(ec2: EC2Client, instanceId: string): Promise<Readonly<Record<string, readonly string[]>>> {
+  const answer = await callAws(`describe ${instanceId}`, () => ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] })));
+  const interfaces = answer.Reservations?.[0]?.Instances?.[0]?.NetworkInterfaces ?? [];
+  return Object.fromEntries(
+    interfaces.flatMap(({ NetworkInterfaceId, Groups }) =>
+      NetworkInterfaceId === undefined ? [] : [[NetworkInterfaceId, (Groups ?? []).flatMap(({ GroupId }) => GroupId ?? [])]],
+    ),
+  );
+}
+
+/** The whole list replaces what is there, so that a repetition changes nothing. */
+async function rejoin(ec2: EC2Client, instanceId: string, groups: Readonly<Record<string, readonly string[]>>): Promise<void> {
+  for (const [NetworkInterfaceId, ids] of Object.entries(groups)) {
+    // EC2 takes no empty list: an interface always has a group
+    if (ids.length === 0) continue;
+    await callAws(`put ${NetworkInterfaceId} of ${instanceId} back into its security groups`, () =>
+      ec2.send(new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups: [...ids] })),
+    );
+  }
+}
+
+/** What was taken off comes back first: a crash in between leaves the tags that say what the instance is. */
+async function unmark(ec2: EC2Client, instanceId: string, removeTagKeys: readonly string[], tags: Readonly<Record<string, string>>): Promise<void> {
+  const restored = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+  if (restored.length > 0) {
+    await callAws(`put automation tags back on ${instanceId}`, () => ec2.send(new CreateTagsCommand({ Resources: [instanceId], Tags: restored })));
+  }
+  await callAws(`take the quarantine tags off ${instanceId}`, () =>
+    ec2.send(new DeleteTagsCommand({ Resources: [instanceId], Tags: removeTagKeys.map((Key) => ({ Key })) })),
+  );
 }
 
 async function mark(

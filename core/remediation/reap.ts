@@ -7,6 +7,10 @@ import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
 import type { InstanceFacts, InstanceTerminator } from './ports.ts';
+import { reapLeftovers } from './reap-leftovers.ts';
+import { reapOrphans } from './reap-orphans.ts';
+import { reapRepairs } from './reap-repairs.ts';
+import { type ReapingPorts, tellBefore } from './reaping.ts';
 import { type Remediation, remediationType } from './record.ts';
 
 export interface ReapPorts extends IncidentPorts {
@@ -19,9 +23,18 @@ export interface ReapPorts extends IncidentPorts {
 
 export type ReapDecision =
   | { readonly kind: 'terminate'; readonly instanceId: string; readonly incidentId: string; readonly reason: string }
-  | { readonly kind: 'keep'; readonly instanceId: string; readonly reason: string }
+  /** `evidence`: it is kept only because its time is not over. */
+  | { readonly kind: 'keep'; readonly instanceId: string; readonly reason: string; readonly evidence?: KeptEvidence }
   /** The tag says quarantine, our record does not: somebody else's business, reported and left alone. */
   | { readonly kind: 'report'; readonly instanceId: string; readonly reason: string };
+
+/** Whose evidence an instance is, and since when. */
+export interface KeptEvidence {
+  readonly incidentId: string;
+  readonly system: string;
+  readonly groupId: string;
+  readonly markedAt: Timestamp;
+}
 
 /** Ended quarantines end one a call; more than this wait for the next run. */
 const MAX_TERMINATIONS = 20;
@@ -35,27 +48,52 @@ export function decideReap(instance: InstanceFacts, remediation: Remediation | u
   if (remediation === undefined || remediation.incidentId !== incidentId)
     return { kind: 'report', instanceId, reason: `No remediation of incident ${incidentId} knows it` };
   // The intent of this very call is the record's half of the agreement; being the old instance is not: a repair that was undone keeps it.
-  if (!Object.hasOwn(remediation.calls, `mark:${instanceId}`))
-    return { kind: 'report', instanceId, reason: `The record ${remediation.id} did not put it into quarantine` };
-  if (remediation.state === 'running') return { kind: 'keep', instanceId, reason: `${remediation.id} is still running` };
-  if (tags[tagKeys.hold] !== undefined) return { kind: 'keep', instanceId, reason: `It is on hold (${tags[tagKeys.hold]})` };
+  const mark = remediation.calls[`mark:${instanceId}`];
+  if (mark === undefined) return { kind: 'report', instanceId, reason: `The record ${remediation.id} did not put it into quarantine` };
+  const kept = keptReason(instance, remediation);
+  if (kept !== undefined) return { kind: 'keep', instanceId, reason: kept };
+  return decideByTime(instance, untilTag, { incidentId, system: remediation.system, groupId: remediation.groupId, markedAt: mark.intentAt }, now);
+}
+
+function keptReason({ state, tags }: InstanceFacts, remediation: Remediation): string | undefined {
+  if (remediation.state === 'running') return `${remediation.id} is still running`;
+  if (tags[tagKeys.hold] !== undefined) return `It is on hold (${tags[tagKeys.hold]})`;
+  return state === 'shutting-down' || state === 'terminated' ? `It is ${state} already` : undefined;
+}
+
+function decideByTime({ instanceId, state }: InstanceFacts, untilTag: string, evidence: KeptEvidence, now: Timestamp): ReapDecision {
   // Only a moment compares with a moment: a hand-written tag never ends an instance early.
   const until = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(untilTag) ? parseTimestamp(untilTag) : undefined;
   if (until === undefined) return { kind: 'report', instanceId, reason: `Its tag ${tagKeys.quarantineUntil} is no moment` };
-  if (now < until) return { kind: 'keep', instanceId, reason: `Kept as evidence until ${until}` };
-  return decideByState(instance, incidentId, until);
+  const isStopped = state === 'stopped';
+  if (now < until) return { kind: 'keep', instanceId, reason: `Kept as evidence until ${until}`, ...(isStopped ? { evidence } : {}) };
+  if (!isStopped) return { kind: 'report', instanceId, reason: `Its quarantine is over but it is ${state}: somebody started it again` };
+  return { kind: 'terminate', instanceId, incidentId: evidence.incidentId, reason: `Its quarantine ended at ${until}` };
 }
 
-function decideByState({ instanceId, state }: InstanceFacts, incidentId: string, until: Timestamp): ReapDecision {
-  if (state === 'shutting-down' || state === 'terminated') return { kind: 'keep', instanceId, reason: `It is ${state} already` };
-  if (state !== 'stopped') return { kind: 'report', instanceId, reason: `Its quarantine is over but it is ${state}: somebody started it again` };
-  return { kind: 'terminate', instanceId, incidentId, reason: `Its quarantine ended at ${until}` };
+/** How many quarantined instances a group of this system may keep; at least 1. */
+export type QuarantineLimit = (system: string) => number;
+
+/** Pure: the oldest beyond the limit of their group end early. Never the newest, never one on hold, never one that runs. */
+export function boundGroups(decisions: readonly ReapDecision[], limitOf: QuarantineLimit): readonly ReapDecision[] {
+  const kept = decisions.flatMap((decision) => (decision.kind === 'keep' && decision.evidence !== undefined ? [decision.evidence] : []));
+  return decisions.map((decision) => {
+    if (decision.kind !== 'keep' || decision.evidence === undefined) return decision;
+    const { evidence, instanceId } = decision;
+    const younger = kept.filter((other) => other.groupId === evidence.groupId && other.markedAt > evidence.markedAt).length;
+    const limit = Math.max(1, limitOf(evidence.system));
+    if (younger < limit) return decision;
+    const reason = `The group ${evidence.groupId} keeps at most ${limit} in quarantine, and ${younger} younger ones are there`;
+    return { kind: 'terminate', instanceId, incidentId: evidence.incidentId, reason };
+  });
 }
 
-/** Ends expired quarantines. Says what it will do before it does it; one id a call; bounded per run; run twice it does nothing more. */
-export async function reap(ports: ReapPorts): Promise<readonly ReapDecision[]> {
+const unlimited: QuarantineLimit = () => Number.POSITIVE_INFINITY;
+
+/** Ends expired quarantines, and those beyond the limit of their group. Says what it will do before it does it; one id a call; bounded per run; run twice it does nothing more. */
+export async function reap(ports: ReapPorts, limitOf: QuarantineLimit = unlimited): Promise<readonly ReapDecision[]> {
   const quarantined = await ports.terminator.quarantined();
-  const decisions = await Promise.all(quarantined.map((instance) => decide(ports, instance)));
+  const decisions = boundGroups(await Promise.all(quarantined.map((instance) => decide(ports, instance))), limitOf);
   ports.log.info('The reaper has decided', { decisions });
   let terminated = 0;
   for (const decision of decisions) {
@@ -81,6 +119,7 @@ async function decide(ports: ReapPorts, instance: InstanceFacts): Promise<ReapDe
 async function terminate(ports: ReapPorts, decision: ReapDecision & { kind: 'terminate' }): Promise<boolean> {
   const { instanceId, incidentId, reason } = decision;
   try {
+    await tellBefore(ports, incidentId, `end:${instanceId}`, `Will terminate ${instanceId}. ${reason}`);
     await ports.terminator.terminate(instanceId);
     await addTimelineEvent(ports, incidentId, {
       at: ports.clock.now(),
@@ -95,4 +134,29 @@ async function terminate(ports: ReapPorts, decision: ReapDecision & { kind: 'ter
     ports.log.error('A quarantined instance could not be terminated', { instanceId, reason: error.message });
     return false;
   }
+}
+
+const DEFAULT_MAX_QUARANTINED = 3;
+
+/** How many decisions of which kind a run came to. */
+export type ReapSummary = Readonly<Record<'quarantined' | 'launched' | 'repairs' | 'leftovers', Readonly<Record<string, number>>>>;
+
+/**
+ * One run of the reaper: repairs nobody carries on, instances nobody needs, quarantines that are over, and what is left of them.
+ * Idempotent and bounded; a throttle ends the run and the next one goes on.
+ */
+export async function reapAll(ports: ReapingPorts): Promise<ReapSummary> {
+  const { policies } = await ports.catalog();
+  const limits = new Map(policies.map(({ spec }) => [spec.system, spec.maxQuarantinedPerGroup]));
+  const repairs = await reapRepairs(ports);
+  const launched = await reapOrphans(ports);
+  const quarantined = await reap(ports, (system) => limits.get(system) ?? DEFAULT_MAX_QUARANTINED);
+  const leftovers = await reapLeftovers(ports);
+  return { quarantined: countKinds(quarantined), launched: countKinds(launched), repairs: countKinds(repairs), leftovers: countKinds(leftovers) };
+}
+
+function countKinds(decisions: readonly { readonly kind: string }[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { kind } of decisions) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }

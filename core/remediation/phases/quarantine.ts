@@ -4,6 +4,7 @@ import { tagKeys } from '../../inventory/records.ts';
 import { maskPersonalData } from '../../signals/mask.ts';
 import type { InstanceFacts } from '../ports.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
+import type { Remediation } from '../record.ts';
 
 /** Tags by which schedulers and backup plans would start or copy a quarantined instance; they move into the record. */
 export const foreignAutomationTags = ['Schedule', 'schedule', 'backup', 'Backup', 'aws-backup', 'dlm'] as const;
@@ -28,8 +29,15 @@ async function keepEvidence({ ports, session }: PhaseContext<ActPorts>, instance
   return evidence.absent;
 }
 
+/** The evidence phase has asked the old instance already; records of before it, and other instances, are asked here. */
+function hasEvidence({ calls, phases, oldInstanceId }: Remediation, instanceId: string): boolean {
+  if (calls[`mark:${instanceId}`]?.outcomeAt !== undefined) return true;
+  return instanceId === oldInstanceId && phases.some(({ name, outcome }) => name === 'evidence' && outcome === 'done');
+}
+
 function quarantineTags({ ports, session, policy }: PhaseContext<ActPorts>): Readonly<Record<string, string>> {
-  const until = addSeconds(ports.clock.now(), policy.spec.quarantineHours * 3600);
+  // What a drill leaves is evidence of nothing: the reaper may have it at once.
+  const until = addSeconds(ports.clock.now(), session.record.isDrill ? 0 : policy.spec.quarantineHours * 3600);
   return { [tagKeys.quarantine]: session.record.incidentId, [tagKeys.quarantineUntil]: until, [tagKeys.remediation]: session.record.id };
 }
 
@@ -40,21 +48,31 @@ function quarantineTags({ ports, session, policy }: PhaseContext<ActPorts>): Rea
 async function quarantineInstance(context: PhaseContext<ActPorts>, instance: InstanceFacts): Promise<PhaseResult> {
   const { ports, session } = context;
   const { instanceId, vpcId } = instance;
-  const missing = session.record.calls[`mark:${instanceId}`]?.outcomeAt === undefined ? await keepEvidence(context, instanceId) : [];
+  const missing = hasEvidence(session.record, instanceId) ? [] : await keepEvidence(context, instanceId);
   if (missing.length > 0 && context.policy.spec.evidenceRequired) {
     return { kind: 'failed', reason: `The policy requires evidence before ${instanceId} is touched; not to be had: ${missing.join(', ')}` };
   }
   await session.mutate(`mark:${instanceId}`, async () => (await ports.quarantine.mark(instanceId, quarantineTags(context), foreignAutomationTags)).removedTags);
+  // Before the isolation begins: a repetition of it would find its own group only.
+  await session.mutate(`groups:${instanceId}`, async () => textsOf(await ports.quarantine.interfaceGroups(instanceId)));
   await session.mutate(`isolate:${instanceId}`, () => ports.quarantine.isolate(instanceId, vpcId).then(({ securityGroupId }) => ({ securityGroupId })));
-  await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
+  // A root on instance store cannot be stopped, only ended: it is left running, alone, until the reaper ends it.
+  const isStoppable = instance.rootDeviceType === 'ebs';
+  if (isStoppable) await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
   const after = await ports.instances.read(instanceId);
-  if (after !== undefined && !isGone(after) && after.state !== 'stopped')
+  if (isStoppable && after !== undefined && !isGone(after) && after.state !== 'stopped')
     return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after.state}` };
   await session.mutate(`drop-profile:${instanceId}`, () =>
     ports.quarantine.dropProfile(instanceId).then(({ instanceProfileArn }) => (instanceProfileArn === undefined ? undefined : { instanceProfileArn })),
   );
-  return { kind: 'done', reason: `${instanceId} is isolated, stopped and kept for ${context.policy.spec.quarantineHours} h` };
+  return {
+    kind: 'done',
+    reason: `${instanceId} is isolated, ${isStoppable ? 'stopped' : 'left running because its root is on instance store,'} and kept for ${context.policy.spec.quarantineHours} h`,
+  };
 }
+
+const textsOf = (groups: Readonly<Record<string, readonly string[]>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(groups).map(([id, ids]) => [id, ids.join(',')]));
 
 /** Puts the old instance away as evidence. */
 export const quarantine: ActPhase = async (context) => {
@@ -67,9 +85,7 @@ export const quarantine: ActPhase = async (context) => {
 /** Puts every instance away that this remediation launched, also one whose launch nobody heard of. */
 export const quarantineNew: ActPhase = async (context) => {
   const { ports, session } = context;
-  const { id, oldInstanceId } = session.record;
-  const launched = await ports.instances.findByTag(tagKeys.remediation, id);
-  const ours = launched.filter((instance) => instance.instanceId !== oldInstanceId && !isGone(instance));
+  const ours = (await replacementsOf(ports, session.record)).filter((instance) => !isGone(instance));
   if (ours.length === 0) return { kind: 'done', reason: 'No replacement exists' };
   for (const instance of ours) {
     // One after the other: each write of intent and outcome goes to the same record.
@@ -78,6 +94,16 @@ export const quarantineNew: ActPhase = async (context) => {
   }
   return { kind: 'done', reason: `Quarantined ${ours.map((instance) => instance.instanceId).join(', ')}` };
 };
+
+/** What this remediation launched; of a way back the instance that it replaces, of a drill also its throw-away instance. */
+async function replacementsOf(ports: ActPorts, { id, oldInstanceId, newInstanceId, revertOf, isDrill }: Remediation): Promise<readonly InstanceFacts[]> {
+  if (revertOf !== undefined) {
+    const current = newInstanceId === undefined ? undefined : await ports.instances.read(newInstanceId);
+    return current === undefined ? [] : [current];
+  }
+  const launched = await ports.instances.findByTag(tagKeys.remediation, id);
+  return launched.filter((instance) => isDrill || instance.instanceId !== oldInstanceId);
+}
 
 /** Stops the old instance of a `single` system and sees it stopped: never two running instances of its slot. */
 export const fence: ActPhase = async ({ ports, session, policy }) => {

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { PermanentError, RetryableError } from '../../../core/environment/errors.ts';
 import { readTimeline } from '../../../core/incidents/incidents.ts';
 import { keys } from '../../../core/records/keys.ts';
-import { createRecord } from '../../../core/records/record-type.ts';
+import { createRecord, readRecord } from '../../../core/records/record-type.ts';
 import type { InstanceFacts, InstanceTerminator } from '../../../core/remediation/ports.ts';
-import { decideReap, reap, type ReapPorts } from '../../../core/remediation/reap.ts';
+import { boundGroups, decideReap, reap, type ReapDecision, type ReapPorts } from '../../../core/remediation/reap.ts';
 import { type Remediation, remediationType } from '../../../core/remediation/record.ts';
 import { CollectingLog, VirtualClock } from '../../../sim/deterministic.ts';
 import { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
@@ -65,6 +65,53 @@ describe('the decision of the reaper', () => {
   });
 });
 
+const kept = (instanceId: string, markedAt: string, groupId = 'shop-web/web'): ReapDecision => ({
+  kind: 'keep',
+  instanceId,
+  reason: 'Kept as evidence',
+  evidence: { incidentId: 'inc-1', system: 'shop-web', groupId, markedAt },
+});
+const at = (minute: number): string => `2026-11-21T08:${String(minute).padStart(2, '0')}:00.000Z`;
+const endedEarly = (decisions: readonly ReapDecision[]): readonly string[] =>
+  decisions.filter(({ kind }) => kind === 'terminate').map(({ instanceId }) => instanceId);
+
+describe('the limit of a group', () => {
+  it('ends the oldest beyond it early, whatever their order, and counts each group alone', () => {
+    const decisions = [kept('i-3', at(3)), kept('i-1', at(1)), kept('i-4', at(4)), kept('i-2', at(2)), kept('i-other', at(0), 'shop-db/db')];
+    expect(endedEarly(boundGroups(decisions, () => 3))).toEqual(['i-1']);
+    expect(endedEarly(boundGroups(decisions, () => 1))).toEqual(['i-3', 'i-1', 'i-2']);
+    expect(boundGroups(decisions, () => 3)[1]?.reason).toBe('The group shop-web/web keeps at most 3 in quarantine, and 3 younger ones are there');
+  });
+
+  it('never ends the newest, one on hold or one that is kept for another reason', () => {
+    const held: ReapDecision = { kind: 'keep', instanceId: 'i-0', reason: 'It is on hold (kim)' };
+    expect(endedEarly(boundGroups([held, kept('i-1', at(1)), kept('i-2', at(2))], () => 0))).toEqual(['i-1']);
+    expect(endedEarly(boundGroups([held, kept('i-2', at(2))], () => 0))).toEqual([]);
+  });
+
+  it('takes the moment of the mark from the record, and only what is stopped counts', () => {
+    const until = { 'perennial:quarantine-until': '2026-11-25T09:00:00.000Z' };
+    expect(decideReap(quarantined({}, until), ended(), NOW)).toMatchObject({ kind: 'keep', evidence: { groupId: 'shop-web/web', markedAt: NOW } });
+    expect(decideReap(quarantined({ state: 'running' }, until), ended(), NOW)).not.toHaveProperty('evidence');
+    expect(decideReap(quarantined({}, { ...until, 'perennial:hold': 'kim' }), ended(), NOW)).not.toHaveProperty('evidence');
+  });
+
+  it('ends them early in a run, with its reason on the timeline', async () => {
+    const instances = many(5).map((instance) => ({ ...instance, tags: { ...instance.tags, 'perennial:quarantine-until': '2026-11-25T09:00:00.000Z' } }));
+    const { ports, store, calls } = await world(instances);
+    const record = await readRecord(store, remediationType, keys.remediation(testScope, 'rem-1'));
+    if (record === undefined) throw new Error('no record');
+    const calledAt = Object.fromEntries(
+      instances.map(({ instanceId }, index) => [`mark:${instanceId}`, { attempt: 1, intentAt: at(index), outcomeAt: at(index) }]),
+    );
+    await store.write([{ key: record.key, expectedVersion: record.version, body: { ...record.body, calls: calledAt } }]);
+    await reap(ports, () => 3);
+    expect(calls).toEqual(['i-000', 'i-001']);
+    await reap(ports, () => 3);
+    expect(calls).toEqual(['i-000', 'i-001']);
+  });
+});
+
 interface Reaping {
   readonly ports: ReapPorts;
   readonly store: MemoryRecordStore;
@@ -104,6 +151,8 @@ describe('the reaper', () => {
     expect(calls).toEqual(['i-000', 'i-001']);
     const timeline = await readTimeline(store, testScope, 'inc-1');
     expect(timeline.map(({ kind, text }) => ({ kind, text }))).toEqual([
+      { kind: 'reaper', text: `Will terminate i-000. Its quarantine ended at ${UNTIL}` },
+      { kind: 'reaper', text: `Will terminate i-001. Its quarantine ended at ${UNTIL}` },
       { kind: 'reaper', text: `Terminated i-000. Its quarantine ended at ${UNTIL}` },
       { kind: 'reaper', text: `Terminated i-001. Its quarantine ended at ${UNTIL}` },
     ]);
