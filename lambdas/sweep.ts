@@ -1,19 +1,29 @@
 import { createSweepPorts } from '../aws/fleet/sweep-ports.ts';
 import { readEnvironment } from '../aws/runtime/environment.ts';
+import { createVersionSweep } from '../aws/runtime/function-versions.ts';
+import { createSignalQueue } from '../aws/runtime/adapters.ts';
 import { createMeter } from '../aws/runtime/metrics.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
+import { sendDigest } from '../core/incidents/digest.ts';
 import { resendUnanswered } from '../core/incidents/notify.ts';
 import { sweep, type SweepSummary } from '../core/inventory/sweep.ts';
+import { retryRepairs } from '../core/remediation/retry.ts';
 
-const platform = createPlatform('sweep', readEnvironment('sweep'));
+const environment = readEnvironment('sweep');
+const platform = createPlatform('sweep', environment);
 const meter = createMeter('sweep');
-const ports = createSweepPorts(platform);
+const ports = { ...platform, ...createSweepPorts(platform), queue: createSignalQueue(environment.SIGNALS_QUEUE_URL) };
+const sweepVersions = createVersionSweep(platform, environment);
 
-/** The level-triggered truth: inventory, captures, verified images, and notifications without an outcome. */
+/** The level-triggered truth: inventory, captures, verified images, notifications without an outcome, repairs to be tried again, and old function versions. */
 export async function handler(): Promise<SweepSummary> {
-  const summary = await sweep(ports, await platform.catalog());
-  const failed = (await resendUnanswered(platform)).filter((result) => result.kind === 'failed');
+  const catalog = await platform.catalog();
+  const summary = await sweep(ports, catalog);
+  const failed = [...(await resendUnanswered(platform)), ...(await sendDigest(platform))].filter(({ kind }) => kind === 'failed');
   if (failed.length > 0) platform.log.error('Notifications could not be sent', { failed });
+  const retries = await retryRepairs(ports, catalog);
+  platform.log[retries.problems.length === 0 ? 'info' : 'error']('Repairs that are tried again', { ...retries });
+  await sweepVersions();
   meter.count('SweepsCompleted');
   meter.flush();
   return summary;

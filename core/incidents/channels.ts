@@ -25,11 +25,16 @@ const channelPolicy = {
   // A dry run touches nothing: the trouble is still there.
   'would-have': nobodyRepairs,
   'unknown-instance': nobodyRepairs,
+  // A yes is wanted now, and a phone is enough to say it.
+  'approval-needed': always(page),
+  'drill-ended': always(mail),
   'deploy-started': always(mail),
   'deploy-finished': always(mail),
   'deploy-failed': always(mail),
   'deploy-rolled-back': always(mail),
   'dead-letter': always(mail),
+  digest: always(mail),
+  drift: always(mail),
 } as const satisfies Record<NotificationStep, Readonly<Record<Severity, Channels>>>;
 
 /** The channels that may deliver a message of this step and severity. */
@@ -41,6 +46,7 @@ export function channelsOf(step: NotificationStep, severity: Severity): Channels
 const leastSeverity: Readonly<Partial<Record<NotificationStep, Severity>>> = {
   // Quieter topics reach no phone.
   'needs-person': 'high',
+  'approval-needed': 'high',
   'deploy-failed': 'warning',
   'deploy-rolled-back': 'warning',
   'dead-letter': 'warning',

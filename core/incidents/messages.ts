@@ -9,7 +9,7 @@ import { type CardRow, inventoryCard } from './inventory-card.ts';
 import type { ComposedMessage, DeadLetterMessageFacts, DeployMessageFacts, MessageFacts } from './message-facts.ts';
 import { clockText, durationText, momentText, plain, sentence, smsText, subjectText } from './message-text.ts';
 import type { IncidentStep, NotificationStep } from './record.ts';
-import { steps } from './stories.ts';
+import { steps, type StepText } from './stories.ts';
 
 /** Steps of an incident. Those of deploys and dead letters have functions of their own, because they know other facts. */
 export type MessageStep = IncidentStep;
@@ -17,7 +17,8 @@ export type MessageStep = IncidentStep;
 /** Writes the message of a step of an incident: pure, the same facts give the same texts. */
 export function composeMessage(step: MessageStep, facts: MessageFacts): ComposedMessage {
   const { incident } = facts;
-  const { headline, story, commands, asksPerson } = steps[step];
+  const text: StepText = steps[step];
+  const { headline, story, commands, asksPerson } = text;
   const name = nameOf(facts);
   const head = headline(facts);
   const told = story(facts).map((line) => plain(line));
@@ -35,7 +36,14 @@ export function composeMessage(step: MessageStep, facts: MessageFacts): Composed
       ...nextLines(asksPerson, next, incident),
       ...(card.length === 0 ? [] : ['', 'From the inventory:', ...card.map(({ label, value }) => `  ${label}: ${value}`)]),
     ].join('\n'),
-    sms: smsText([`${name} ${head}`, whereText(`${name} ${head}`, facts), `Owner ${plain(incident.owner, 40)}`, incident.id, `Impact: ${impactOf(facts)}`]),
+    sms: smsText([
+      `${name} ${head}`,
+      ...(text.sms?.(facts) ?? []),
+      whereText(`${name} ${head}`, facts),
+      `Owner ${plain(incident.owner, 40)}`,
+      incident.id,
+      `Impact: ${impactOf(facts)}`,
+    ]),
     data: {
       ...dataOf(step, facts),
       headline: head,
@@ -140,6 +148,9 @@ function remediationData(remediation: Remediation): Record<string, unknown> {
     reason: plain(remediation.reason),
     differences,
     ...present({ newInstanceId, imageId, recoverySeconds, isRtoMet }),
+    ...(remediation.approval === undefined
+      ? {}
+      : { approval: { expiresAt: remediation.approval.expiresAt, findings: remediation.approval.findings.map((finding) => plain(finding)) } }),
   };
 }
 

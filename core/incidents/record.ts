@@ -78,15 +78,19 @@ export const notificationStepSchema = z.enum([
   'needs-person',
   'would-have',
   'unknown-instance',
+  'approval-needed',
+  'drill-ended',
   'deploy-started',
   'deploy-finished',
   'deploy-failed',
   'deploy-rolled-back',
   'dead-letter',
+  'digest',
+  'drift',
 ]);
 export type NotificationStep = z.infer<typeof notificationStepSchema>;
 /** The steps of an incident; the others are of deploys and dead letters. */
-export type IncidentStep = Exclude<NotificationStep, `deploy-${string}` | 'dead-letter'>;
+export type IncidentStep = Exclude<NotificationStep, `deploy-${string}` | 'dead-letter' | 'digest' | 'drift'>;
 
 export const notificationSchema = z.object({
   id: z.string(),

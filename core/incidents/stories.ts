@@ -1,4 +1,6 @@
 import { addSeconds, secondsBetween } from '../environment/time.ts';
+import { doingText, triedTexts } from '../remediation/path-words.ts';
+import { keepsInstance } from '../remediation/procedure.ts';
 import type { Remediation } from '../remediation/record.ts';
 import { perennial } from './commands.ts';
 import type { MessageFacts } from './message-facts.ts';
@@ -6,12 +8,14 @@ import { capitalised, clockText, durationText, momentText, sentence } from './me
 import type { IncidentStep } from './record.ts';
 
 /** What one step says beyond what every message says. */
-interface StepText {
+export interface StepText {
   /** Under 60 characters, without the name of the system. */
   readonly headline: (facts: MessageFacts) => string;
   /** What Perennial does, did or will not do, line by line; `composeMessage` masks and cuts the lines. */
   readonly story: (facts: MessageFacts) => readonly string[];
   readonly commands: (facts: MessageFacts) => readonly string[];
+  /** What the SMS says right after the headline, where that is not enough. */
+  readonly sms?: (facts: MessageFacts) => readonly string[];
   /** True when somebody must do something now. */
   readonly asksPerson: boolean;
 }
@@ -20,7 +24,12 @@ interface StepText {
 export const steps = {
   detected: { headline: () => 'trouble detected', story: detectedStory, commands: lookCommands, asksPerson: false },
   replacing: {
-    headline: ({ remediation }) => `replacing ${remediation?.oldInstanceId ?? 'an instance'}`,
+    headline: ({ remediation }) =>
+      remediation?.revertOf === undefined
+        ? remediation === undefined
+          ? 'replacing an instance'
+          : doingText(remediation)
+        : `taking back, ${remediation.oldInstanceId} returns`,
     story: replacingStory,
     commands: repairCommands,
     asksPerson: false,
@@ -28,8 +37,51 @@ export const steps = {
   recovered: { headline: recoveredHeadline, story: recoveredStory, commands: lookCommands, asksPerson: false },
   'needs-person': { headline: (facts) => `person needed: ${whyPerson(facts)}`, story: needsPersonStory, commands: needsPersonCommands, asksPerson: true },
   'would-have': { headline: () => 'person needed: dry run, nothing was touched', story: wouldHaveStory, commands: planCommands, asksPerson: true },
+  'approval-needed': {
+    headline: ({ remediation }) => `approve replacing ${remediation?.oldInstanceId ?? 'an instance'}?`,
+    story: approvalStory,
+    commands: approvalCommands,
+    sms: ({ remediation }) =>
+      remediation === undefined
+        ? []
+        : [`perennial approve ${remediation.id}`, ...(remediation.approval === undefined ? [] : [`Until ${clockText(remediation.approval.expiresAt)}`])],
+    asksPerson: true,
+  },
+  'drill-ended': {
+    headline: ({ remediation }) => (remediation?.state === 'succeeded' ? 'drill passed' : 'drill did not pass'),
+    story: drillStory,
+    commands: repairCommands,
+    asksPerson: false,
+  },
   'unknown-instance': { headline: () => 'unknown instance, was not in inventory', story: unknownStory, commands: unknownCommands, asksPerson: true },
 } as const satisfies Record<IncidentStep, StepText>;
+
+/** What a yes needs to know: why a person is asked, what would happen, what would be lost (design section 7). */
+function approvalStory(facts: MessageFacts): readonly string[] {
+  const { remediation } = facts;
+  const approval = remediation?.approval;
+  if (remediation === undefined || approval === undefined) return ['Perennial waits for an approval; the timeline of the incident says for what.'];
+  const { plan, findings, expiresAt } = approval;
+  return [
+    `Perennial asks before it replaces ${remediation.oldInstanceId}${plan.imageId === undefined ? '' : ` from ${plan.imageId}`}. Nothing has been touched.`,
+    ...findings.map((finding) => sentence(`Why it asks: ${finding}`)),
+    `Plan: ${plan.phases.join(', ')}.`,
+    `Kept: ${plan.kept.length === 0 ? 'nothing' : plan.kept.join(', ')}.`,
+    `Cannot be kept: ${plan.cannotKeep.length === 0 ? 'nothing is lost' : plan.cannotKeep.join(', ')}.`,
+    `Approve it by ${momentText(expiresAt)}; after that it is recorded as a veto and nothing is touched. Before it goes on, all guardrails are asked again.`,
+    etaLine(facts),
+  ];
+}
+
+function approvalCommands(facts: MessageFacts): readonly string[] {
+  const { incident, remediation } = facts;
+  if (remediation === undefined) return lookCommands(facts);
+  return [
+    perennial(`approve ${remediation.id}`, incident),
+    perennial(`abort ${remediation.id} --reason "by hand: ${incident.id}"`, incident),
+    perennial(`remediations ${remediation.id}`, incident),
+  ];
+}
 
 function etaLine({ remediation, eta, system, incident }: MessageFacts): string {
   const start = remediation?.timing.detectedAt ?? incident.openedAt;
@@ -58,12 +110,20 @@ function pageLine({ pageAt }: Remediation): string {
 function replacingStory(facts: MessageFacts): readonly string[] {
   const { remediation } = facts;
   if (remediation === undefined) return ['Perennial is replacing the instance.', etaLine(facts)];
+  if (remediation.revertOf !== undefined) {
+    return [
+      sentence(
+        `Perennial takes ${remediation.revertOf} back: ${remediation.oldInstanceId} returns from quarantine, ${remediation.newInstanceId ?? 'its replacement'} goes`,
+      ),
+    ];
+  }
   const image =
     remediation.imageId === undefined
       ? 'the approved image'
       : `${remediation.imageId}${remediation.imageReason === undefined ? '' : ` (${remediation.imageReason})`}`;
+  const from = (remediation.path ?? 'replace') === 'replace' ? ` from ${image}` : '';
   return [
-    sentence(`Perennial is replacing ${remediation.oldInstanceId} from ${image}`),
+    sentence(`Perennial is ${doingText(remediation)}${from}`),
     etaLine(facts),
     `Attempt ${remediation.attempt} on this place in 24 h. ${pageLine(remediation)} Nothing is asked of you now.`,
   ];
@@ -84,12 +144,55 @@ function recoveredStory(facts: MessageFacts): readonly string[] {
   ];
 }
 
-function replacedLines({ oldInstanceId, newInstanceId, imageId, recoverySeconds, rtoSeconds, isRtoMet, differences }: Remediation): readonly string[] {
-  const image = imageId === undefined ? '' : ` on image ${imageId}`;
+/** What a drill has shown; it is marked as one, so that nobody takes it for a failure (S3-19). */
+function drillStory({ remediation }: MessageFacts): readonly string[] {
+  if (remediation === undefined) return ['It was a drill; the timeline of the incident says what it showed.'];
+  const { request, reason, recoverySeconds, phases } = remediation;
+  return [
+    `This was a drill${request === undefined ? '' : `, asked for by ${request.by}`}: a throw-away copy was replaced, no instance in service was touched, no error budget was spent.`,
+    sentence(reason),
+    `Measured: ${recoverySeconds === undefined ? 'not in service' : `in service after ${durationText(recoverySeconds)}`}; it does not count among recovery times.`,
+    ...phases.slice(-PHASES_SHOWN).map(({ name, outcome }) => `- ${name}: ${outcome}`),
+  ];
+}
+
+/** It is the same instance: nothing was put away, and nothing has another id. */
+function sameInstanceLines({ oldInstanceId, path, recoverySeconds, rtoSeconds, isRtoMet, differences, triedPaths }: Remediation): readonly string[] {
   const measured = recoverySeconds === undefined ? 'not measured' : durationText(recoverySeconds);
   const met = recoverySeconds === undefined ? '' : `: ${(isRtoMet ?? recoverySeconds <= rtoSeconds) ? 'met' : 'missed'}`;
   return [
-    `${oldInstanceId} was replaced by ${newInstanceId ?? 'a new instance'}${image}. The old one is kept in quarantine as evidence.`,
+    `${oldInstanceId} serves again by the path ${path}; it is the same instance.`,
+    ...triedTexts({ triedPaths }).map((text) => sentence(`Before that, ${text}`)),
+    `Recovery time: ${measured}; objective (RTO) ${durationText(rtoSeconds)}${met}.`,
+    `What differs: ${differences.length === 0 ? 'nothing' : differences.join('; ')}.`,
+  ];
+}
+
+function replacedLines(remediation: Remediation): readonly string[] {
+  const { revertOf, oldInstanceId, newInstanceId } = remediation;
+  if (keepsInstance(remediation)) return sameInstanceLines(remediation);
+  if (revertOf === undefined) return replacementLines(remediation);
+  return [`${revertOf} is taken back: ${oldInstanceId} serves again, ${newInstanceId ?? 'its replacement'} is kept in quarantine as evidence.`];
+}
+
+function replacementLines({
+  path,
+  calls,
+  oldInstanceId,
+  newInstanceId,
+  imageId,
+  recoverySeconds,
+  rtoSeconds,
+  isRtoMet,
+  differences,
+}: Remediation): readonly string[] {
+  const image = imageId === undefined ? '' : ` on image ${imageId}`;
+  // A member that was not kept in standby is the group's to end.
+  const isEnded = path === 'group-member' && calls['standby'] === undefined;
+  const measured = recoverySeconds === undefined ? 'not measured' : durationText(recoverySeconds);
+  const met = recoverySeconds === undefined ? '' : `: ${(isRtoMet ?? recoverySeconds <= rtoSeconds) ? 'met' : 'missed'}`;
+  return [
+    `${oldInstanceId} was replaced by ${newInstanceId ?? 'a new instance'}${image}. ${isEnded ? 'Its Auto Scaling group has ended the old one.' : 'The old one is kept in quarantine as evidence.'}`,
     `Recovery time: ${measured}; objective (RTO) ${durationText(rtoSeconds)}${met}.`,
     `What differs from the old instance: ${differences.length === 0 ? 'nothing but ids' : differences.join('; ')}.`,
   ];
@@ -115,13 +218,16 @@ const whyByState = {
 } as const satisfies Record<Remediation['state'], string>;
 
 function whyPerson({ remediation }: MessageFacts): string {
-  return remediation === undefined ? 'no repair runs' : whyByState[remediation.state];
+  if (remediation === undefined) return 'no repair runs';
+  if (remediation.frozen !== undefined) return 'a repair is frozen half-way';
+  return remediation.failure?.guardrail === 'approval' ? 'nobody approved in time' : whyByState[remediation.state];
 }
 
 const PHASES_SHOWN = 12;
 
 function needsPersonStory({ remediation, reason }: MessageFacts): readonly string[] {
   if (remediation === undefined) return [`Perennial does not repair it: ${sentence(reason ?? TIMELINE_SAYS_WHY)} It has touched nothing.`];
+  const { frozen } = remediation;
   const vetoes = remediation.guardrails.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason: why }) => sentence(`Guardrail "${name}": ${why}`));
   const tried = remediation.phases
     .slice(-PHASES_SHOWN)
@@ -131,8 +237,11 @@ function needsPersonStory({ remediation, reason }: MessageFacts): readonly strin
       ? [`It is in the phase ${remediation.phase} since ${clockText(remediation.phaseStartedAt)} and goes on; you will be told how it ends.`]
       : [];
   return [
+    ...(frozen === undefined
+      ? []
+      : [`It is frozen since ${clockText(frozen.at)} by ${frozen.by} (${frozen.reason}) and stands half-way until somebody resumes.`]),
     sentence(
-      `${capitalised(whyByState[remediation.state])}: ${remediation.state === 'running' ? `no success by ${clockText(remediation.pageAt)}` : remediation.reason}`,
+      `${capitalised(whyByState[remediation.state])}: ${remediation.state === 'running' && frozen === undefined ? `no success by ${clockText(remediation.pageAt)}` : remediation.reason}`,
     ),
     ...goesOn,
     ...vetoes,
@@ -183,6 +292,11 @@ function planCommands(facts: MessageFacts): readonly string[] {
 
 function needsPersonCommands(facts: MessageFacts): readonly string[] {
   const { incident, remediation } = facts;
+  const { frozen } = remediation ?? {};
+  if (frozen !== undefined) {
+    const what = frozen.target === 'global' ? 'resume' : `resume ${frozen.target.replace('system#', '')}`;
+    return [...lookCommands(facts), perennial(`${what} --reason "by hand: ${incident.id}"`, incident)];
+  }
   if (remediation?.state === 'running') return repairCommands(facts);
   const isPaused = remediation?.failure?.guardrail === 'pause';
   return [

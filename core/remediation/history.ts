@@ -5,11 +5,19 @@ import type { RecordStore } from '../records/store.ts';
 import { type Remediation, remediationType } from './record.ts';
 
 const HISTORY_LIMIT = 200;
+const PAGE_RECORDS = 200;
 
 /** The newest remediations of the account-region, newest first, at most `limit`. */
 export async function listRemediations(store: RecordStore, scope: Scope, limit = HISTORY_LIMIT): Promise<readonly Remediation[]> {
-  const page = await store.query(partitions.remediations(scope), 'rem-', { limit, newestFirst: true });
-  return page.records.map((record) => parseRecord(remediationType, record).body);
+  const found: Remediation[] = [];
+  let next: string | undefined;
+  do {
+    const page = { limit: Math.min(PAGE_RECORDS, limit - found.length), newestFirst: true, ...(next === undefined ? {} : { next }) };
+    const answer = await store.query(partitions.remediations(scope), 'rem-', page);
+    found.push(...answer.records.map((record) => parseRecord(remediationType, record).body));
+    next = answer.next;
+  } while (next !== undefined && found.length < limit);
+  return found;
 }
 
 /** Recovery times, in seconds, of the system's successful remediations among the newest 200; drills do not count. */

@@ -364,7 +364,16 @@ describe('composeMessage', () => {
       },
       reason: secret,
     };
-    const steps: readonly MessageStep[] = ['detected', 'replacing', 'recovered', 'needs-person', 'would-have', 'unknown-instance'];
+    const steps: readonly MessageStep[] = [
+      'detected',
+      'replacing',
+      'recovered',
+      'needs-person',
+      'would-have',
+      'unknown-instance',
+      'approval-needed',
+      'drill-ended',
+    ];
     for (const step of steps) {
       const { data, ...texts } = composeMessage(step, facts);
       expect(JSON.stringify([texts, data])).not.toMatch(/kim@example|1234-5678/);
@@ -411,7 +420,7 @@ describe('lengths', () => {
     fc.assert(
       fc.property(
         fc.record({ title: anyText, impact: anyText, owner: anyText, subjectId: anyText, id: anyText, reason: anyText }),
-        fc.constantFrom<MessageStep>('detected', 'replacing', 'recovered', 'needs-person', 'would-have', 'unknown-instance'),
+        fc.constantFrom<MessageStep>('detected', 'replacing', 'recovered', 'needs-person', 'would-have', 'unknown-instance', 'approval-needed', 'drill-ended'),
         fc.boolean(),
         ({ title, impact, owner, subjectId, id, reason }, step, isKnown) => {
           const { system, ...unclaimed } = incidentOf({ title, impact, owner, id, subject: { type: 'instance', id: subjectId } });
