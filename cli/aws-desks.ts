@@ -1,11 +1,11 @@
-import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { CreateTagsCommand, DeleteTagsCommand, DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { GetAccountSettingsCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetSMSAttributesCommand, GetSMSSandboxAccountStatusCommand, ListSubscriptionsByTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { DeleteMessageCommand, GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { boundedClientOptions } from '../aws/platform/client-options.ts';
 import { CliError } from './cli-error.ts';
 import type { ClientSettings } from './open-target.ts';
-import type { AccountReader, HiddenMessage, QueueDesk } from './target.ts';
+import type { AccountReader, HiddenMessage, QueueDesk, TagDesk } from './target.ts';
 
 /** Long enough to send 200 messages before the first of them is delivered to somebody else. */
 const HIDDEN_SECONDS = 300;
@@ -90,4 +90,17 @@ export async function countRunning(settings: ClientSettings): Promise<number> {
     if (NextToken === undefined) return count;
   }
   throw new CliError('EC2 lists more than 100,000 running instances, too many to count here. Count them with AWS Config instead.');
+}
+
+/** Tags of instances. A tag that is set again, or removed twice, is no error: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html */
+export function createTagDesk(settings: ClientSettings): TagDesk {
+  const ec2 = new EC2Client({ ...boundedClientOptions, ...settings });
+  return {
+    set: async (instanceId, Key, Value) => {
+      await ec2.send(new CreateTagsCommand({ Resources: [instanceId], Tags: [{ Key, Value }] }));
+    },
+    remove: async (instanceId, Key) => {
+      await ec2.send(new DeleteTagsCommand({ Resources: [instanceId], Tags: [{ Key }] }));
+    },
+  };
 }

@@ -6,7 +6,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
-import { readAlarmHistory } from '../aws/fleet/alarm-history.ts';
+import { readAlarmHistory } from './alarm-history.ts';
 import { createFleetClients } from '../aws/fleet/clients.ts';
 import { createObservePorts } from '../aws/fleet/observe-ports.ts';
 import { boundedClientOptions } from '../aws/platform/client-options.ts';
@@ -14,9 +14,10 @@ import { DynamoRecordStore } from '../aws/platform/dynamo-record-store.ts';
 import { EventBridgeDeployEventBus } from '../aws/platform/event-bus.ts';
 import { sleepMilliseconds, systemClock, systemIds, systemRandomness } from '../aws/runtime/system.ts';
 import type { Scope } from '../core/environment/ports.ts';
-import { createAccountReader, createQueueDesk, countRunning } from './aws-desks.ts';
+import { createAccountReader, createQueueDesk, createTagDesk, countRunning } from './aws-desks.ts';
 import { CliError } from './cli-error.ts';
 import { explainAwsFailure } from './explain-failure.ts';
+import { createLeavingDesk } from './leaving-desk.ts';
 import type { Target, TargetOptions } from './target.ts';
 
 /** Where clients go, and with whose rights. */
@@ -105,6 +106,8 @@ export async function openTarget(options: TargetOptions, localFile = ownLocalFil
     operator: operatorName(),
     queues: createQueueDesk(control),
     account: createAccountReader(control),
+    leaving: createLeavingDesk(fleet, control),
+    tags: createTagDesk(fleet),
     fleet: {
       countRunning: () => countRunning(fleet),
       alarmHistory: (window) => readAlarmHistory(createFleetClients(fleet, control).cloudWatch, scope, window),

@@ -6,6 +6,8 @@ export interface Output {
   readonly error: (text: string) => void;
   /** Whole standard input as text. */
   readonly readInput: () => Promise<string>;
+  /** Asks a person; absent where nobody sits in front of it. */
+  readonly confirm?: (question: string) => Promise<boolean>;
 }
 
 /** 0 ok, 1 error, 2 "no" as an answer (design section 9). */

@@ -1,5 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { backtest, type BacktestOptions } from './commands/backtest.ts';
+import { drill, replace, revert } from './commands/by-hand.ts';
+import { abort, approve, hold } from './commands/decisions.ts';
 import { deadLettersList, deadLettersRedrive, deadLettersShow } from './commands/deadletters.ts';
 import { deploy, deployActionNames, type DeployOptions } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
@@ -7,9 +9,12 @@ import { catalogCheck, eventExplain, sloExplain } from './commands/explain.ts';
 import { incidents } from './commands/incidents.ts';
 import { instanceStatuses, inventoryList } from './commands/inventory.ts';
 import { plan } from './commands/plan.ts';
+import { digest, recovery } from './commands/recovery.ts';
 import { remediations } from './commands/remediations.ts';
+import { simulateRuns, type SimulateOptions } from './commands/simulate.ts';
 import { status } from './commands/status.ts';
 import { pause, resume } from './commands/switches.ts';
+import { uninstall } from './commands/uninstall.ts';
 import { explainFailure } from './explain-failure.ts';
 import { openTarget } from './open-target.ts';
 import type { Answer, ExitCode, Output } from './output.ts';
@@ -109,6 +114,12 @@ function addReaders({ program, run, runOn }: Frame): void {
   examples(rehearsal, ['plan i-0123456789abcdef0 --local']).action((instanceId: string, options: CommonOptions) =>
     runOn(options, (target) => plan(target, instanceId)),
   );
+  const times = onTarget(program.command('recovery [system]').description('how long repairs took: mean, median, 95th percentile, RTO met'));
+  examples(times, ['recovery --local', 'recovery shop-web --region eu-central-1 --json']).action((system: string | undefined, options: CommonOptions) =>
+    runOn(options, (target) => recovery(target, system)),
+  );
+  const week = onTarget(program.command('digest').description('the newest weekly digest: recoveries, vetoes, and whether dry runs would have been right'));
+  examples(week, ['digest --local']).action((options: CommonOptions) => runOn(options, digest));
   const past = onTarget(program.command('backtest').description('what the policies in git would have done with the alarms of the past; touches nothing'))
     .option('--events <file>', 'recorded events, one a line; without it the alarm history of the platform')
     .option('--catalog <dir>', 'the catalog to try', 'ops')
@@ -129,8 +140,10 @@ function addSwitches({ program, runOn }: Frame): void {
     '--reason <text>',
     'why; people read it',
   );
+  stop.option('--freeze', 'the literal stop: running repairs stay exactly where they are');
   examples(stop, ['pause --local --reason "network work"', 'pause shop-web --local --reason "load test"']).action(
-    (system: string | undefined, options: CommonOptions) => runOn(options, (target) => pause(target, system, options.reason ?? '')),
+    (system: string | undefined, options: CommonOptions & { freeze?: boolean }) =>
+      runOn(options, (target) => pause(target, system, options.reason ?? '', options.freeze === true)),
   );
   const start = onTarget(program.command('resume [system]').description('repairs may start again; closes breakers that wait for a person')).option(
     '--reason <text>',
@@ -140,6 +153,56 @@ function addSwitches({ program, runOn }: Frame): void {
   examples(start, ['resume --local', 'resume shop-web --local']).action((system: string | undefined, options: CommonOptions) =>
     runOn(options, (target) => resume(target, system, options.reason ?? '')),
   );
+}
+
+function addDecisions({ program, runOn }: Frame): void {
+  const yes = onTarget(program.command('approve <remediation>').description('say yes to the plan that a repair waits with')).option(
+    '--by <name>',
+    'who approves; without it who is logged in',
+  );
+  examples(yes, ['approve rem-20261121T090000-1a2b3c4d5e --local']).action((id: string, options: CommonOptions & { by?: string }) =>
+    runOn(options, (target) => approve(target, id, options.by)),
+  );
+  const end = onTarget(
+    program.command('abort <remediation>').description('take a repair to its nearest safe point: undone before the drain, finished after it'),
+  ).requiredOption('--reason <text>', 'why; people read it');
+  examples(end, ['abort rem-20261121T090000-1a2b3c4d5e --reason "wrong alarm" --local']).action((id: string, options: CommonOptions) =>
+    runOn(options, (target) => abort(target, id, options.reason ?? '')),
+  );
+  const leave = onTarget(program.command('hold <instance>').description('leave an instance alone: no repair, no reaper; a tag, written with your own rights'))
+    .option('--release', 'end the hold')
+    .option('--reason <text>', 'why', 'by hand');
+  examples(leave, ['hold i-0123456789abcdef0 --reason "being looked at" --local', 'hold i-0123456789abcdef0 --release --local']).action(
+    (instanceId: string, options: CommonOptions & { release?: boolean }) =>
+      runOn(options, (target) => hold(target, instanceId, { isReleased: options.release === true, reason: options.reason ?? 'by hand' })),
+  );
+}
+
+/** What a person starts by hand; all of it goes through the queue and every guardrail. */
+function addByHand({ program, output, runOn }: Frame): void {
+  const rows = [
+    {
+      words: 'replace <instance>',
+      use: replace,
+      about: 'replace an instance as if it had failed; prints the plan and asks first',
+      example: 'replace i-0123456789abcdef0 --reason "odd noises" --local',
+    },
+    {
+      words: 'revert <remediation>',
+      use: revert,
+      about: 'swap back to the quarantined old instance',
+      example: 'revert rem-20261121T090000-1a2b3c4d5e --local',
+    },
+    { words: 'drill <system>', use: drill, about: 'run the whole procedure on a throw-away copy of a healthy member', example: 'drill shop-web --yes --local' },
+  ] as const;
+  for (const { words, use, about, example } of rows) {
+    const command = onTarget(program.command(words).description(about))
+      .option('--reason <text>', 'why; people read it', 'by hand')
+      .option('--yes', 'do not ask');
+    examples(command, [example]).action((id: string, options: CommonOptions & { yes?: boolean }) =>
+      runOn(options, (target) => use(target, output, id, { reason: options.reason ?? 'by hand', yes: options.yes === true, json: options.json === true })),
+    );
+  }
 }
 
 function addDeploys({ program, runOn }: Frame): void {
@@ -159,6 +222,15 @@ function addDeploys({ program, runOn }: Frame): void {
   ]).action((action: string, system: string, options: CommonOptions & DeployOptions) => runOn(options, (target) => deploy(target, action, system, options)));
 }
 
+function addLeaving({ program, runOn }: Frame): void {
+  const leave = onTarget(program.command('uninstall').description('what Perennial left outside its stacks, and with --yes what becomes of it'))
+    .option('--yes', 'do it; without it nothing is changed')
+    .option('--hand-over', 'leave everything to its owners instead of ending it');
+  examples(leave, ['uninstall --local', 'uninstall --region eu-central-1 --hand-over', 'uninstall --region eu-central-1 --yes']).action(
+    (options: CommonOptions & { yes?: boolean; handOver?: boolean }) => runOn(options, (target) => uninstall(target, options)),
+  );
+}
+
 function addDeadLetters({ program, runOn }: Frame): void {
   const letters = examples(program.command('dead-letters').description('what could not be read'), ['dead-letters list --local']);
   const list = onList(letters.command('list').description('dead letters and queue depths'));
@@ -172,6 +244,28 @@ function addDeadLetters({ program, runOn }: Frame): void {
   const redrive = onList(letters.command('redrive').description('move the bodies back to the signals queue'));
   examples(redrive, ['dead-letters redrive --local --limit 10']).action((options: CommonOptions) =>
     runOn(options, (target) => deadLettersRedrive(target, options.limit ?? DEFAULT_LIMIT)),
+  );
+}
+
+function atMost(limit: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1 || value > limit) throw new InvalidArgumentError(`Write a whole number from 1 to ${limit}.`);
+    return value;
+  };
+}
+
+function addSimulation({ program, run }: Frame): void {
+  const command = program
+    .command('simulate')
+    .description('play bad days against the rules, in memory; exit 2 when a promise is broken')
+    .addOption(new Option('--runs <count>', 'how many runs, 1 to 1000000').default(100).argParser(atMost(1_000_000)))
+    .addOption(new Option('--seed <number>', 'the first seed; each run takes the next one').default(1).argParser(atMost(2 ** 31)))
+    .option('--scenario <name>', 'only this kind of day')
+    .option('--trace', 'with --runs 1: say everything that happened')
+    .option('--json', 'answer as JSON');
+  examples(command, ['simulate --runs 1000 --seed 1', 'simulate --runs 1 --seed 4711 --trace', 'simulate --runs 500 --scenario zone-loss --json']).action(
+    (options: SimulateOptions & { json?: boolean }) => run(simulateRuns(options), options),
   );
 }
 
@@ -200,7 +294,7 @@ export async function runProgram(words: readonly string[], output: Output, open:
   };
   const program = createProgram(output);
   const frame: Frame = { program, output, run, runOn: async (options, use) => run(use(await open(options)), options) };
-  for (const add of [addExplainers, addReaders, addSwitches, addDeploys, addDeadLetters]) add(frame);
+  for (const add of [addExplainers, addReaders, addSwitches, addDecisions, addByHand, addDeploys, addDeadLetters, addLeaving, addSimulation]) add(frame);
   for (const command of program.commands) inheritSettings(program, command);
   try {
     await program.parseAsync([...words], { from: 'user' });

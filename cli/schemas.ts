@@ -3,9 +3,11 @@ import { findingSchema } from '../core/deployments/record.ts';
 import { incidentSchema, timelineEventSchema } from '../core/incidents/record.ts';
 import { instanceRecordSchema } from '../core/inventory/records.ts';
 import { backtestVerdicts } from '../core/remediation/backtest.ts';
-import { phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
+import { evidenceSchema } from '../core/remediation/evidence.ts';
+import { pathNameSchema, phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
 import { explanationSchema } from '../core/signals/explain.ts';
 import { objectiveExplanationSchema } from '../core/slo/explain.ts';
+import { leavingActions } from './uninstall-plan.ts';
 
 /*
  * What every command answers with --json (design section 9); published in docs/schema/. Fields may be added later, so readers must
@@ -45,6 +47,8 @@ const budgetItemSchema = z.object({
 
 export const statusSchema = z.object({
   paused: z.array(pauseItemSchema),
+  /** Circuit breakers that are open; empty on a good day. */
+  breakers: z.array(z.object({ ...item, state: z.enum(['open', 'probing', 'waiting-for-person']) })),
   systems: z.array(z.object({ ...item, instances: z.array(z.string()), images: z.array(z.string()) })),
   openIncidents: z.array(incidentItemSchema),
   runningRemediations: z.array(z.object({ ...item, phase: phaseNameSchema, incidentId: z.string() })),
@@ -56,7 +60,7 @@ export type StatusAnswer = z.infer<typeof statusSchema>;
 
 export const incidentsSchema = z.array(incidentItemSchema);
 
-export const incidentDetailSchema = z.extend(incidentSchema, { ...item, timeline: z.array(timelineEventSchema) });
+export const incidentDetailSchema = z.extend(incidentSchema, { ...item, timeline: z.array(timelineEventSchema), evidence: z.array(evidenceSchema) });
 export type IncidentDetail = z.infer<typeof incidentDetailSchema>;
 
 export const remediationsSchema = z.array(
@@ -71,7 +75,7 @@ export const remediationsSchema = z.array(
 );
 export type RemediationsAnswer = z.infer<typeof remediationsSchema>;
 
-export const remediationDetailSchema = z.extend(remediationSchema, { startedAt: z.string() });
+export const remediationDetailSchema = z.extend(remediationSchema, { startedAt: z.string(), evidence: z.array(evidenceSchema) });
 export type RemediationDetail = z.infer<typeof remediationDetailSchema>;
 
 export const inventoryListSchema = z.array(z.extend(z.omit(instanceRecordSchema, { state: true }), { ...item, ec2State: z.string() }));
@@ -85,6 +89,10 @@ const planSchema = z.object({
   system: z.string(),
   mode: z.enum(['dry-run', 'approve', 'auto']),
   topology: z.enum(['multiple', 'single']),
+  /** The way that would be taken; null when none can help. */
+  path: z.nullable(pathNameSchema),
+  pathReason: z.string(),
+  nextPaths: z.array(pathNameSchema),
   phases: z.array(z.object({ name: phaseNameSchema, role: z.enum(['observe', 'act']), summary: z.string() })),
   guardrails: z.array(z.object({ name: z.string(), verdict: z.enum(['pass', 'veto', 'approve']), reason: z.string() })),
   wouldStop: z.array(z.string()),
@@ -98,6 +106,8 @@ export const switchSchema = z.object({
   ...pauseItemSchema.shape,
   state: z.enum(['paused', 'running']),
   isPaused: z.boolean(),
+  /** The literal stop: running repairs stay where they are. */
+  isFrozen: z.optional(z.boolean()),
   /** False: it was so already. */
   isChanged: z.boolean(),
   /** Targets that are paused now. */
@@ -106,6 +116,29 @@ export const switchSchema = z.object({
   closedBreakers: z.array(z.string()),
 });
 export type SwitchAnswer = z.infer<typeof switchSchema>;
+
+export const decisionSchema = z.object({
+  ...item,
+  state: remediationStateSchema,
+  phase: phaseNameSchema,
+  by: z.string(),
+  /** False: somebody said so already. */
+  isChanged: z.boolean(),
+});
+export type DecisionAnswer = z.infer<typeof decisionSchema>;
+
+export const holdSchema = z.object({ ...item, state: z.enum(['held', 'released']), isChanged: z.boolean() });
+export type HoldAnswer = z.infer<typeof holdSchema>;
+
+/** It was asked for; what becomes of it is in `remediations`. */
+export const byHandSchema = z.object({
+  ...item,
+  state: z.literal('requested'),
+  type: z.enum(['Instance Replace Requested', 'Instance Revert Requested', 'System Drill Requested']),
+  by: z.string(),
+  instanceId: z.nullable(z.string()),
+});
+export type ByHandAnswer = z.infer<typeof byHandSchema>;
 
 export const deploySchema = z.object({
   eventId: z.string(),
@@ -172,7 +205,79 @@ export const backtestSchema = z.object({
 });
 export type BacktestAnswer = z.infer<typeof backtestSchema>;
 
+const recoveryTimesSchema = {
+  system: z.string(),
+  runs: z.int(),
+  failed: z.int(),
+  meanSeconds: z.nullable(z.number()),
+  p50Seconds: z.nullable(z.number()),
+  p95Seconds: z.nullable(z.number()),
+  rtoSeconds: z.number(),
+  rtoMetRatio: z.nullable(z.number()),
+} as const;
+
+export const recoverySchema = z.array(z.object({ ...item, ...recoveryTimesSchema }));
+export type RecoveryAnswer = z.infer<typeof recoverySchema>;
+
+export const digestSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  recoveries: z.array(z.object(recoveryTimesSchema)),
+  vetoes: z.array(z.object({ guardrail: z.string(), count: z.int() })),
+  wouldHave: z.array(
+    z.object({
+      remediationId: z.string(),
+      system: z.string(),
+      at: z.string(),
+      verdict: z.enum(['right', 'needless', 'open']),
+      reason: z.string(),
+      savedSeconds: z.number(),
+    }),
+  ),
+});
+export type DigestAnswer = z.infer<typeof digestSchema>;
+
+export const simulateSchema = z.object({
+  runs: z.int(),
+  violations: z.array(
+    z.object({
+      /** Replays it: `simulate --seed <seed> --runs 1 --trace`. */
+      seed: z.number(),
+      scenario: z.string(),
+      invariant: z.string(),
+      what: z.string(),
+      /** What happened, with as few faults as still break the invariant; empty beyond the first few. */
+      trace: z.array(z.string()),
+    }),
+  ),
+  seconds: z.number(),
+  fewestInstances: z.number(),
+  fewestFaults: z.number(),
+  remediations: z.int(),
+});
+export type SimulateAnswer = z.infer<typeof simulateSchema>;
+
 const sloExplainSchema = z.union([objectiveExplanationSchema, refusedSchema]);
+
+export const uninstallSchema = z.object({
+  isCarriedOut: z.boolean(),
+  isHandOver: z.boolean(),
+  items: z.array(
+    z.object({
+      kind: z.string(),
+      id: z.string(),
+      action: z.enum(leavingActions),
+      why: z.string(),
+      how: z.string(),
+      outcome: z.enum(['planned', 'done', 'failed', 'left']),
+      error: z.optional(z.string()),
+    }),
+  ),
+  /** What is still to be done. */
+  open: z.number(),
+  runningRemediations: z.array(z.string()),
+});
+export type UninstallAnswer = z.infer<typeof uninstallSchema>;
 
 /** The published ones; `catalog check` is published with the catalog's own schemas. */
 const published = {
@@ -186,12 +291,18 @@ const published = {
   'inventory list': inventoryListSchema,
   plan: planAnswerSchema,
   'pause and resume': switchSchema,
+  'approve and abort': decisionSchema,
+  hold: holdSchema,
+  'replace, revert and drill': byHandSchema,
   deploy: deploySchema,
   'dead-letters list': deadLettersSchema,
   'dead-letters show': deadLetterSchema,
   'dead-letters redrive': redriveSchema,
   doctor: doctorSchema,
+  uninstall: uninstallSchema,
   backtest: backtestSchema,
+  recovery: recoverySchema,
+  digest: digestSchema,
 } as const;
 
 export interface CommandSchema {

@@ -4,6 +4,7 @@ import type { Timestamp } from '../core/environment/time.ts';
 import type { RecordStore } from '../core/records/store.ts';
 import type { ObservePorts } from '../core/remediation/phase.ts';
 import { CliError } from './cli-error.ts';
+import type { LeavingItem, LeftOutside } from './uninstall-plan.ts';
 
 /** What a person says about where a command goes; it is never guessed. */
 export interface TargetOptions {
@@ -48,6 +49,19 @@ export interface FleetReader {
   readonly observe: () => ObservePorts;
 }
 
+/** Tags of instances, written with the rights of whoever types. */
+export interface TagDesk {
+  set(instanceId: string, key: string, value: string): Promise<void>;
+  remove(instanceId: string, key: string): Promise<void>;
+}
+
+/** What Perennial left outside its stacks. Errors: `RetryableError`, `PermanentError`. */
+export interface LeavingDesk {
+  find(): Promise<Omit<LeftOutside, 'tableName'>>;
+  /** Idempotent; what is gone already is success. */
+  carryOut(item: LeavingItem): Promise<void>;
+}
+
 /** The deployed platform that a command talks to. */
 export interface Target {
   readonly scope: Scope;
@@ -62,6 +76,8 @@ export interface Target {
   readonly queues: QueueDesk;
   readonly account: AccountReader;
   readonly fleet: FleetReader;
+  readonly leaving: LeavingDesk;
+  readonly tags: TagDesk;
   readonly deployBus: (eventBusName: string) => DeployEventBus;
 }
 

@@ -5,6 +5,7 @@ import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { keys } from '../core/records/keys.ts';
 import { type Pause, pauseSchema } from '../core/remediation/record.ts';
+import { abortScript, approveScript } from './console-scripts.ts';
 
 export interface ConsoleStackProps extends StackProps {
   readonly table: ITable;
@@ -20,6 +21,7 @@ export class ConsoleStack extends Stack {
   constructor(scope: Construct, id: string, props: ConsoleStackProps) {
     super(scope, id, { description: "Perennial's switches in the AWS console", ...props });
     const { partition } = pauseKeyOf('global');
+    const remediationPartition = remediationKeyOf('any').partition;
     // Another account's automation cannot borrow the role, and it reaches the pause switches only:
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_dynamodb.html (dynamodb:LeadingKeys)
     const assumedBy = new ServicePrincipal('ssm.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } } });
@@ -32,11 +34,34 @@ export class ConsoleStack extends Stack {
         conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [partition] }, Null: { 'dynamodb:LeadingKeys': 'false' } },
       }),
     );
+    role.addToPolicy(
+      new PolicyStatement({
+        sid: 'DecideOnRemediations',
+        actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
+        resources: [props.table.tableArn],
+        conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [remediationPartition] }, Null: { 'dynamodb:LeadingKeys': 'false' } },
+      }),
+    );
     for (const { name, isPaused, description } of switches) {
       const content = documentOf({ tableName: props.table.tableName, roleArn: role.roleArn, isPaused, description });
       new CfnDocument(this, name, { name, documentType: 'Automation', documentFormat: 'JSON', updateMethod: 'NewVersion', content });
     }
+    for (const decision of decisions) {
+      const content = decisionDocument({ tableName: props.table.tableName, roleArn: role.roleArn, decision });
+      const { name } = decision;
+      new CfnDocument(this, name, { name, documentType: 'Automation', documentFormat: 'JSON', updateMethod: 'NewVersion', content });
+    }
   }
+}
+
+/** What may be told to one remediation; the same fields that `core/remediation/requests.ts` writes. */
+const decisions = [
+  { name: 'Perennial-Approve', description: 'Says yes to the plan that a repair waits with', script: approveScript },
+  { name: 'Perennial-Abort', description: 'Takes a repair to its nearest safe point: undone before the drain, finished after it', script: abortScript },
+] as const;
+
+function remediationKeyOf(remediationId: string) {
+  return keys.remediation({ accountId: Aws.ACCOUNT_ID, region: Aws.REGION }, remediationId);
 }
 
 function pauseKeyOf(target: string) {
@@ -92,6 +117,48 @@ function documentOf({ tableName, roleArn, isPaused, description }: Switch) {
         },
       },
     ],
+  };
+}
+
+interface DecisionProps {
+  readonly tableName: string;
+  readonly roleArn: string;
+  readonly decision: (typeof decisions)[number];
+}
+
+/** One script, because every refusal must say why: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html */
+function decisionDocument({ tableName, roleArn, decision: { description, script } }: DecisionProps) {
+  const { partition, sort } = remediationKeyOf('{{ Remediation }}');
+  return {
+    schemaVersion: '0.3',
+    description,
+    assumeRole: roleArn,
+    parameters: {
+      Remediation: { type: 'String', allowedPattern: '^rem-[0-9A-Za-z-]{1,80}$', description: 'Id of the remediation; the message that asks names it' },
+      Reason: { type: 'String', allowedPattern: '^.{3,200}$', description: 'Why; it is recorded and shown' },
+    },
+    mainSteps: [
+      {
+        name: 'decide',
+        action: 'aws:executeScript',
+        isEnd: true,
+        inputs: {
+          Runtime: 'python3.11',
+          Handler: 'handler',
+          InputPayload: {
+            table: tableName,
+            pk: partition,
+            sk: sort,
+            by: 'console, automation {{ automation:EXECUTION_ID }}',
+            reason: '{{ Reason }}',
+            writeId: '{{ automation:EXECUTION_ID }}',
+          },
+          Script: script,
+        },
+        outputs: [{ Name: 'answer', Selector: '$.Payload.answer', Type: 'String' }],
+      },
+    ],
+    outputs: ['decide.answer'],
   };
 }
 

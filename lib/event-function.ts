@@ -19,6 +19,7 @@ const fleetEndpointVariables = [
   'AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2',
   'AWS_ENDPOINT_URL_AUTO_SCALING',
   'AWS_ENDPOINT_URL_SSM',
+  'AWS_ENDPOINT_URL_ROUTE_53',
 ] as const;
 
 export interface EventFunctionProps<Name extends FunctionName> {

@@ -7,14 +7,16 @@ import type { CompiledCatalog } from '../core/catalog/schema.ts';
 import type { FunctionName, FunctionVariables } from '../core/environment/function-environment.ts';
 import { EventFunction, type EventFunctionProps } from './event-function.ts';
 import type { NotificationTopics } from './notification-topics.ts';
-import { catalogScopeOf } from './permissions/catalog-scope.ts';
+import { arnOf, catalogScopeOf } from './permissions/catalog-scope.ts';
 import { changePermissions } from './permissions/changes.ts';
 import { publishPermissions, recordPermissions, sendPermissions } from './permissions/platform.ts';
 import { type Permission, permission } from './permissions/permission.ts';
-import { alarmReads, healthReads, inventoryReads, metricReads, surroundingsReads } from './permissions/reads.ts';
+import { recoveryReads } from './permissions/recovery.ts';
+import { alarmReads, commandReads, healthReads, inventoryReads, metricReads, surroundingsReads } from './permissions/reads.ts';
 import { reapPermissions } from './permissions/reaping.ts';
+import { versionPermissions } from './permissions/versions.ts';
 import type { RecordTable } from './record-table.ts';
-import { stepTimeoutSeconds } from './remediation-machine.ts';
+import { remediationMachineName, stepTimeoutSeconds } from './remediation-machine.ts';
 import { pageScheduleNames, type Schedules } from './schedules.ts';
 import { addQueue, type SignalIntake } from './signal-intake.ts';
 
@@ -40,7 +42,7 @@ const sizes = {
   signals: { description: 'Takes signals in: incidents, repairs, notifications', timeout: Duration.seconds(signalsTimeoutSeconds), memoryMebibytes: 512 },
   observe: { description: 'Phases of a repair that read', timeout: Duration.seconds(stepTimeoutSeconds), memoryMebibytes: 512 },
   act: { description: 'Phases of a repair that change the fleet; ends nothing', timeout: Duration.seconds(stepTimeoutSeconds), memoryMebibytes: 512 },
-  reap: { description: 'Ends instances whose quarantine is over', timeout: Duration.minutes(2), memoryMebibytes: 512 },
+  reap: { description: 'Ends quarantines that are over and what repairs left behind', timeout: Duration.minutes(2), memoryMebibytes: 512 },
   sweep: { description: 'Compares fleet and records', timeout: Duration.minutes(5), memoryMebibytes: 1024 },
   // Shorter than the minute between two runs, so that they do not overlap.
   impaired: { description: 'Asks for failed status checks and unhealthy targets', timeout: Duration.seconds(50), memoryMebibytes: 512 },
@@ -73,19 +75,28 @@ export class Functions extends Construct {
     const records = recordPermissions(props.records.table);
     const tells = [...records, ...publishPermissions(props.topics)];
     const reports = [...records, ...sendPermissions('Report', props.intake.queue)];
-    const reads = [...inventoryReads(catalogScope), ...alarmReads()];
+    // The choice of a path asks whether agents answer.
+    const reads = [...inventoryReads(catalogScope), ...alarmReads(), ...commandReads(), ...recoveryReads()];
     this.observe = this.#add('observe', { environment: told, permissions: [...tells, ...reads], keepsVersions: true });
     this.act = this.#add('act', {
       environment: told,
       permissions: [...tells, ...reads, ...surroundingsReads(), ...changePermissions(catalogScope)],
       keepsVersions: true,
     });
-    this.reap = this.#add('reap', { environment: told, permissions: [...tells, ...reapPermissions()] });
+    // The machine comes after the functions that it calls; its name is known.
+    const repairs = { ...this.#versionVariables(), STATE_MACHINE_ARN: arnOf('states', `stateMachine:${remediationMachineName}`) };
+    this.reap = this.#add('reap', { environment: { ...told, ...repairs }, permissions: [...tells, ...reapPermissions()] });
     this.sweep = this.#add('sweep', {
-      environment: { ...told, ...reporting },
-      permissions: [...tells, ...sendPermissions('Report', props.intake.queue), ...inventoryReads(catalogScope)],
+      environment: { ...told, ...reporting, ...repairs },
+      permissions: [
+        ...tells,
+        ...sendPermissions('Report', props.intake.queue),
+        ...inventoryReads(catalogScope),
+        ...versionPermissions([this.observe.handler, this.act.handler]),
+      ],
     });
-    this.impaired = this.#add('impaired', { environment: reporting, permissions: [...reports, ...healthReads()] });
+    const pace = { SMALL_FLEET_POLL_MINUTES: String(smallFleetPollMinutesOf(this)) };
+    this.impaired = this.#add('impaired', { environment: { ...reporting, ...pace }, permissions: [...reports, ...healthReads()] });
     this.budget = this.#add('budget', { environment: reporting, permissions: [...reports, ...metricReads()] });
     // The others run again by themselves; a page does not come back.
     this.page = this.#add('page', { environment: told, permissions: tells, asyncDeadLetters: this.scheduleDeadLetters });
@@ -101,8 +112,7 @@ export class Functions extends Construct {
       SIGNALS_QUEUE_URL: intake.queue.queueUrl,
       REJECTED_QUEUE_URL: intake.rejected.queueUrl,
       STATE_MACHINE_ARN: machine.stateMachineArn,
-      OBSERVE_VERSION_ARN: this.observe.handler.currentVersion.functionArn,
-      ACT_VERSION_ARN: this.act.handler.currentVersion.functionArn,
+      ...this.#versionVariables(),
       PAGE_FUNCTION_ARN: this.page.handler.functionArn,
       SCHEDULER_ROLE_ARN: schedules.pageRole.roleArn,
       SCHEDULER_GROUP_NAME: schedules.groupName,
@@ -134,10 +144,29 @@ export class Functions extends Construct {
     return { ACCOUNT_ID: Aws.ACCOUNT_ID, TABLE_NAME: this.#props.records.table.tableName };
   }
 
+  /** What the next repair is started with. */
+  #versionVariables() {
+    return {
+      OBSERVE_VERSION_ARN: this.observe.handler.currentVersion.functionArn,
+      ACT_VERSION_ARN: this.act.handler.currentVersion.functionArn,
+    };
+  }
+
   #topicVariables() {
     const { critical, high, warning, info } = this.#props.topics.bySeverity;
     return { TOPIC_CRITICAL_ARN: critical.topicArn, TOPIC_HIGH_ARN: high.topicArn, TOPIC_WARNING_ARN: warning.topicArn, TOPIC_INFO_ARN: info.topicArn };
   }
+}
+
+/** Between two polls of ten or fewer instances (design section 4); context `smallFleetPollMinutes`. */
+const defaultSmallFleetPollMinutes = 5;
+
+function smallFleetPollMinutesOf(scope: Construct): number {
+  const value: unknown = scope.node.tryGetContext('smallFleetPollMinutes') ?? defaultSmallFleetPollMinutes;
+  const minutes = Number(value);
+  if (!Number.isInteger(minutes) || minutes < 1 || minutes > defaultSmallFleetPollMinutes)
+    throw new TypeError('The context value smallFleetPollMinutes must be a whole number from 1 to 5, for example -c smallFleetPollMinutes=5');
+  return minutes;
 }
 
 /** https://docs.aws.amazon.com/scheduler/latest/UserGuide/security_iam_id-based-policies.html: who makes a schedule passes it a role. */

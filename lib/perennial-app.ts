@@ -7,7 +7,7 @@ import { PerennialStack } from './perennial-stack.ts';
 
 const defaultDirectory = 'ops';
 
-/** The stacks, checked by cdk-nag. Context: `catalogDirectory`, `allowDirty`, `sweepMinutes`, `fleetEndpoint`, `runbookUrl`. */
+/** The stacks, checked by cdk-nag. Context: `catalogDirectory`, `allowDirty`, `sweepMinutes`, `smallFleetPollMinutes`, `fleetEndpoint`, `runbookUrl`. */
 export function createPerennialApp(props: AppProps = {}): App {
   const app = new App(props);
   const directory = textContext(app, 'catalogDirectory') ?? defaultDirectory;

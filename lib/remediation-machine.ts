@@ -15,6 +15,9 @@ const taskTimeoutSeconds = 27;
 /** The longest a repair may take; the sum of the default deadlines is about an hour. */
 const executionTimeoutSeconds = 6 * 3600;
 
+/** By this beginning `core/signals` knows that an execution is one of ours. */
+export const remediationMachineName = 'perennial-remediation';
+
 /** Input: `{ remediationId, observe, act }`, the last two being ARNs of function versions, so that a deploy changes nothing under way. */
 const input = '$states.input';
 const answerField = (field: keyof DriverAnswer): string => `${input}.answer.${field}`;
@@ -131,8 +134,7 @@ export class RemediationMachine extends Construct {
     });
     const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('states.amazonaws.com'), description: 'What the repairs of Perennial may call' });
     this.machine = new StateMachine(this, 'Machine', {
-      // By this beginning `core/signals` knows that an execution is one of ours.
-      stateMachineName: 'perennial-remediation',
+      stateMachineName: remediationMachineName,
       role,
       stateMachineType: StateMachineType.STANDARD,
       definitionBody: DefinitionBody.fromString(JSON.stringify(driverLoop(`arn:${Aws.PARTITION}:states:::lambda:invoke`))),

@@ -1,8 +1,12 @@
 import { PermanentError } from '../core/environment/errors.ts';
 import type { Clock } from '../core/environment/ports.ts';
+import { present } from '../core/environment/present.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
+import { codeOwnerOf } from '../core/remediation/code-owner.ts';
+import type { DashboardKeeper } from '../core/remediation/dashboard-ports.ts';
 import type { Capture, CapturedTarget } from '../core/remediation/capture.ts';
+import { InsufficientCapacityError } from '../core/remediation/ports.ts';
 import type {
   AlarmFacts,
   AlarmReader,
@@ -26,6 +30,11 @@ import type {
   TargetRegistrar,
   TargetState,
 } from '../core/remediation/ports.ts';
+import { SimulatedAttachments } from './simulated-attachments.ts';
+import { SimulatedCommands } from './simulated-commands.ts';
+import { SimulatedGroups } from './simulated-groups.ts';
+import { SimulatedLeftBehind } from './simulated-left-behind.ts';
+import { SimulatedRecovery } from './simulated-recovery.ts';
 
 /** One instance of the simulated region; times make its state, so that only the clock moves it. */
 interface SimulatedInstance {
@@ -94,21 +103,42 @@ export class SimulatedRegion {
   readonly #targets = new Map<string, Map<string, SimulatedTarget>>();
   readonly #unhealthyTargets = new Set<string>();
   readonly #alarms = new Map<string, SimulatedAlarm>();
+  readonly #dashboards = new Map<string, string>();
   readonly #images = new Map<string, ImageFacts>();
   readonly #approved = new Map<string, string[]>();
   readonly #badImages = new Map<string, string>();
   #launchRefusal: string | undefined;
+  /** Names of the security groups that instances began with. */
+  readonly #groupNames = new Map<string, string>();
   #launched = 0;
+  #stuckStopSeconds: number | undefined;
+  /** How launched instances are called. */
+  nameLaunched = (count: number): string => `i-new${String(count).padStart(4, '0')}`;
+
+  /** What moves with instances: volumes, interfaces, addresses, DNS records, associations. */
+  readonly attachments: SimulatedAttachments;
+  readonly recovery: SimulatedRecovery;
+  readonly groups: SimulatedGroups;
+  /** Types of which the region has none left. */
+  readonly exhaustedTypes = new Set<string>();
 
   constructor(clock: Clock, times: Partial<SimulatedTimes> = {}) {
     this.#clock = clock;
     this.#times = { ...defaultTimes, ...times };
+    this.commands = new SimulatedCommands(clock, (instanceId) => this.find(instanceId)?.state === 'running');
+    this.recovery = new SimulatedRecovery(clock, this);
+    this.groups = new SimulatedGroups(clock, this);
+    this.attachments = new SimulatedAttachments(clock, (instanceId) => {
+      const instance = this.#instances.get(instanceId);
+      return instance === undefined ? undefined : this.#ownFacts(instance);
+    });
   }
 
   // --- building and disturbing the world -------------------------------------------------------------------------
 
   addInstance(seed: InstanceSeed): void {
     const now = this.#clock.now();
+    this.#groupNames.set('sg-web', seed.securityGroupNames?.[0] ?? 'shop-web');
     this.#instances.set(seed.instanceId, {
       instanceId: seed.instanceId,
       facts: {
@@ -156,6 +186,14 @@ export class SimulatedRegion {
     this.#approved.set(role, [imageId, ...(this.#approved.get(role) ?? []).filter((id) => id !== imageId)]);
   }
 
+  putDashboard(name: string, body: string): void {
+    this.#dashboards.set(name, body);
+  }
+
+  dashboardBody(name: string): string | undefined {
+    return this.#dashboards.get(name);
+  }
+
   addAlarm(alarm: Omit<AlarmFacts, 'arn' | 'stateReason' | 'changedAt' | 'treatsMissingDataAsBreaching' | 'hasOwnAction'> & Partial<AlarmFacts>): void {
     const defaults = {
       arn: `arn:aws:cloudwatch:eu-central-1:111122223333:alarm:${alarm.name}`,
@@ -198,6 +236,64 @@ export class SimulatedRegion {
     instance.facts = { ...instance.facts, tags: { ...instance.facts.tags, [key]: value } };
   }
 
+  /** By a person or by fate, without any port: takes effect at once. */
+  setState(instanceId: string, state: InstanceState, reason: string): void {
+    const instance = this.#need(instanceId);
+    instance.state = state;
+    instance.stateReason = reason;
+    instance.settlesAt = this.#clock.now();
+  }
+
+  setImage(instanceId: string, imageId: string): void {
+    const instance = this.#need(instanceId);
+    instance.facts = { ...instance.facts, imageId };
+  }
+
+  setTerminationProtection(instanceId: string, isProtected: boolean): void {
+    this.#need(instanceId).terminationProtection = isProtected;
+  }
+
+  /** The next stop takes this long. */
+  stickNextStop(seconds: number): void {
+    this.#stuckStopSeconds = seconds;
+  }
+
+  get launchRefusal(): string | undefined {
+    return this.#launchRefusal;
+  }
+
+  /** One instance as it truly is; `undefined` when there never was one. */
+  find(instanceId: string): InstanceFacts | undefined {
+    const instance = this.#instances.get(instanceId);
+    return instance === undefined ? undefined : this.#factsOf(instance);
+  }
+
+  /** Of every instance that runs. */
+  statuses(): readonly InstanceStatus[] {
+    return [...this.#instances.keys()].flatMap((instanceId) => this.#statusOf(instanceId) ?? []);
+  }
+
+  findStatus(instanceId: string): InstanceStatus | undefined {
+    return this.#statusOf(instanceId);
+  }
+
+  findAlarm(name: string): AlarmFacts | undefined {
+    return this.#alarms.get(name);
+  }
+
+  findImage(imageId: string): ImageFacts | undefined {
+    return this.#images.get(imageId);
+  }
+
+  approvedImages(role: string): readonly string[] {
+    return this.#approved.get(role) ?? [];
+  }
+
+  /** How its target in this group truly is. */
+  findTarget(instanceId: string, target: CapturedTarget): TargetState {
+    return this.#targetState(instanceId, this.#targetsOf(target.targetGroupName).get(placeOf(instanceId, target)));
+  }
+
   /** The world's own view, for assertions. */
   all(): readonly InstanceFacts[] {
     return [...this.#instances.values()].map((instance) => this.#factsOf(instance));
@@ -210,6 +306,12 @@ export class SimulatedRegion {
   // --- time ------------------------------------------------------------------------------------------------------
 
   #factsOf(instance: SimulatedInstance): InstanceFacts {
+    const attached = this.attachments.dataVolumesOf(instance.instanceId);
+    const facts = this.#ownFacts(instance);
+    return attached.length === 0 ? facts : { ...facts, dataVolumeIds: [...facts.dataVolumeIds, ...attached] };
+  }
+
+  #ownFacts(instance: SimulatedInstance): InstanceFacts {
     this.#settle(instance);
     return { ...instance.facts, state: instance.state, ...(instance.stateReason === undefined ? {} : { stateReason: instance.stateReason }) };
   }
@@ -275,7 +377,7 @@ export class SimulatedRegion {
   }
 
   readonly captures: CaptureReader = {
-    capture: async (instanceId, targetGroupNames, at) => {
+    capture: async (instanceId, targetGroupNames, at, hostedZones = []) => {
       const instance = this.#instances.get(instanceId);
       if (instance === undefined) return undefined;
       const facts = this.#factsOf(instance);
@@ -284,7 +386,7 @@ export class SimulatedRegion {
         const own = [...this.#targetsOf(name).values()].filter((registered) => registered.instanceId === instanceId);
         return own.filter((registered) => registered.drainsUntil === undefined).map((registered) => registered.target);
       });
-      return captureOf(facts, targets, at);
+      return { ...captureOf(facts, targets, at), ...this.attachments.captureOf(facts, hostedZones) };
     },
   };
 
@@ -339,8 +441,10 @@ export class SimulatedRegion {
     const earlier = [...this.#instances.values()].find((instance) => instance.launchToken === token);
     if (earlier !== undefined) return { instanceId: earlier.instanceId };
     if (this.#launchRefusal !== undefined) throw new PermanentError(this.#launchRefusal);
+    const instanceType = request.instanceType ?? request.capture.instanceType;
+    if (this.exhaustedTypes.has(instanceType)) throw new InsufficientCapacityError(`There is no capacity for ${instanceType}.`);
     this.#launched += 1;
-    const instanceId = `i-new${String(this.#launched).padStart(4, '0')}`;
+    const instanceId = this.nameLaunched(this.#launched);
     const now = this.#clock.now();
     const { capture } = request;
     this.addInstance({
@@ -352,6 +456,7 @@ export class SimulatedRegion {
       ...(capture.instanceProfileArn === undefined ? {} : { instanceProfileArn: capture.instanceProfileArn }),
     });
     const instance = this.#need(instanceId);
+    instance.facts = { ...instance.facts, instanceType };
     instance.state = 'pending';
     instance.launchToken = token;
     instance.settlesAt = addSeconds(now, this.#times.bootSeconds);
@@ -364,7 +469,8 @@ export class SimulatedRegion {
       const instance = this.#need(instanceId);
       if (instance.state !== 'running' && instance.state !== 'pending') return;
       instance.state = 'stopping';
-      instance.settlesAt = addSeconds(this.#clock.now(), this.#times.stopSeconds);
+      instance.settlesAt = addSeconds(this.#clock.now(), this.#stuckStopSeconds ?? this.#times.stopSeconds);
+      this.#stuckStopSeconds = undefined;
     },
     start: async (instanceId) => {
       const instance = this.#need(instanceId);
@@ -374,6 +480,10 @@ export class SimulatedRegion {
       instance.statusOkAt = addSeconds(this.#clock.now(), this.#times.bootSeconds + this.#times.statusCheckSeconds);
     },
   };
+
+  readonly commands: SimulatedCommands;
+
+  readonly leftBehind = new SimulatedLeftBehind(() => this.all());
 
   readonly evidence: EvidenceCollector = {
     collect: async (instanceId, at) => {
@@ -387,6 +497,22 @@ export class SimulatedRegion {
       const instance = this.#need(instanceId);
       instance.facts = { ...instance.facts, securityGroupIds: ['sg-quarantine'], securityGroupNames: ['perennial-quarantine'] };
       return { securityGroupId: 'sg-quarantine' };
+    },
+    interfaceGroups: async (instanceId) => ({ [`eni-of-${instanceId}`]: this.#need(instanceId).facts.securityGroupIds }),
+    rejoin: async (instanceId, groups) => {
+      const instance = this.#need(instanceId);
+      const ids = Object.values(groups)[0] ?? [];
+      const names = ids.map((id) => (id === 'sg-quarantine' ? 'perennial-quarantine' : (this.#groupNames.get(id) ?? id)));
+      instance.facts = { ...instance.facts, securityGroupIds: ids, securityGroupNames: names };
+    },
+    restoreProfile: async (instanceId, instanceProfileArn) => {
+      const instance = this.#need(instanceId);
+      instance.facts = { ...instance.facts, instanceProfileArn: instance.facts.instanceProfileArn ?? instanceProfileArn };
+    },
+    unmark: async (instanceId, removeTagKeys, tags) => {
+      const instance = this.#need(instanceId);
+      const kept = Object.entries(instance.facts.tags).filter(([key]) => !removeTagKeys.includes(key));
+      instance.facts = { ...instance.facts, tags: { ...Object.fromEntries(kept), ...tags } };
     },
     dropProfile: async (instanceId) => {
       const instance = this.#need(instanceId);
@@ -419,6 +545,15 @@ export class SimulatedRegion {
       [...this.#alarms.values()].filter((alarm) => alarm.instanceId === instanceId && nameGlobs.some((glob) => matchesGlob(glob, alarm))),
   };
 
+  readonly dashboards: DashboardKeeper = {
+    follow: async (name, oldInstanceId, newInstanceId) => {
+      const body = this.#dashboards.get(name) ?? '';
+      if (!body.includes(oldInstanceId)) return false;
+      this.#dashboards.set(name, body.replaceAll(oldInstanceId, newInstanceId));
+      return true;
+    },
+  };
+
   readonly alarmCloner: AlarmCloner = {
     clone: async (alarmName, originalName, _oldInstanceId, newInstanceId) => {
       const source = this.#alarms.get(alarmName);
@@ -431,6 +566,10 @@ export class SimulatedRegion {
     retire: async (alarmName) => {
       const alarm = this.#alarms.get(alarmName);
       if (alarm !== undefined) alarm.areActionsEnabled = false;
+    },
+    revive: async (alarmName) => {
+      const alarm = this.#alarms.get(alarmName);
+      if (alarm !== undefined) alarm.areActionsEnabled = true;
     },
   };
 }
@@ -467,5 +606,6 @@ function captureOf(facts: InstanceFacts, targets: readonly CapturedTarget[], at:
     tags: Object.fromEntries(Object.entries(facts.tags).filter(([key]) => !key.startsWith('perennial:') && !key.startsWith('aws:'))),
     targets: [...targets],
     cannotKeep: ['its private address'],
+    ...present({ codeOwner: codeOwnerOf(facts.tags) }),
   };
 }

@@ -2,6 +2,7 @@ import {
   type CloudWatchClient,
   DescribeAlarmsCommand,
   DisableAlarmActionsCommand,
+  EnableAlarmActionsCommand,
   type Dimension,
   ListTagsForResourceCommand,
   type MetricAlarm,
@@ -25,6 +26,9 @@ export function createAlarmCloner(cloudWatch: CloudWatchClient): AlarmCloner {
     clone: (alarmName, originalName, oldInstanceId, newInstanceId) => clone(cloudWatch, alarmName, originalName, oldInstanceId, newInstanceId),
     retire: async (alarmName) => {
       await callAws(`silence the alarm ${alarmName}`, () => cloudWatch.send(new DisableAlarmActionsCommand({ AlarmNames: [alarmName] })));
+    },
+    revive: async (alarmName) => {
+      await callAws(`let the alarm ${alarmName} speak`, () => cloudWatch.send(new EnableAlarmActionsCommand({ AlarmNames: [alarmName] })));
     },
   };
 }

@@ -4,8 +4,10 @@ import type { ObservePorts } from '../../core/remediation/phase.ts';
 import { createAlarmReader } from './alarm-reader.ts';
 import { createCaptureReader } from './capture-reader.ts';
 import { createFleetClients, type FleetClients } from './clients.ts';
+import { createGroupReader } from './groups.ts';
 import { createImageReader } from './images.ts';
 import { createInstanceReader } from './instance-reader.ts';
+import { createRecoveryReader } from './recovery.ts';
 import { createTargetReader } from './targets.ts';
 
 /** The platform's own parts that every set of ports carries. */
@@ -25,7 +27,9 @@ export function createObservePorts({ store, scope, clock }: Keeper, clients: Fle
     instances: createInstanceReader(ec2, autoScaling),
     targets: createTargetReader(elb),
     images: createImageReader(ec2, ssm),
-    captures: createCaptureReader(ec2, elb),
+    captures: createCaptureReader(clients),
     alarms: createAlarmReader(cloudWatch),
+    recovery: createRecoveryReader(ec2, ssm),
+    groups: createGroupReader(autoScaling, ec2),
   };
 }

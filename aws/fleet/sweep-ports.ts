@@ -9,7 +9,8 @@ import { createTargetReader } from './targets.ts';
 
 /** What the sweep and the poll of impaired instances use, on AWS. */
 export function createSweepPorts({ store, scope, clock, log }: Keeper & { readonly log: Log }): SweepPorts {
-  const { ec2, elb, ssm } = createFleetClients();
+  const clients = createFleetClients();
+  const { ec2, elb, ssm } = clients;
   return {
     store,
     scope,
@@ -18,6 +19,6 @@ export function createSweepPorts({ store, scope, clock, log }: Keeper & { readon
     inventory: createInventoryReader(ec2),
     targets: createTargetReader(elb),
     images: createImageReader(ec2, ssm),
-    captures: createCaptureReader(ec2, elb),
+    captures: createCaptureReader(clients),
   };
 }

@@ -2,7 +2,9 @@ import { readTimeline } from '../../core/incidents/incidents.ts';
 import { type Incident, incidentType, type TimelineEvent } from '../../core/incidents/record.ts';
 import { keys, partitions } from '../../core/records/keys.ts';
 import { parseRecord, readRecord } from '../../core/records/record-type.ts';
+import { readEvidence } from '../../core/remediation/evidence.ts';
 import { CliError } from '../cli-error.ts';
+import { evidenceLines } from '../evidence-lines.ts';
 import { type Answer, duration, moment, ok, spoken, table } from '../output.ts';
 import type { IncidentDetail, IncidentItem } from '../schemas.ts';
 import { commandFor, headerOf, type Target } from '../target.ts';
@@ -32,8 +34,9 @@ async function showIncident(target: Target, id: string): Promise<Answer> {
   if (found === undefined)
     throw new CliError(`There is no incident ${id} in ${scope.accountId}/${scope.region}. List them: ${commandFor(target, 'incidents')}`);
   const timeline = await readTimeline(records, scope, id);
-  const json: IncidentDetail = { ...found.body, ...incidentItem(found.body), timeline: [...timeline] };
-  return ok(json, [headerOf(target), ...render(found.body), ...timeline.map(line)].join('\n'));
+  const evidence = await readEvidence(records, scope, id);
+  const json: IncidentDetail = { ...found.body, ...incidentItem(found.body), timeline: [...timeline], evidence: [...evidence] };
+  return ok(json, [headerOf(target), ...render(found.body), ...timeline.map(line), ...evidenceLines(evidence)].join('\n'));
 }
 
 function render(incident: Incident): readonly string[] {

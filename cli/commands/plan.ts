@@ -5,27 +5,32 @@ import { type InstanceRecord, instanceType, systemRecordType, tagKeys } from '..
 import { keys } from '../../core/records/keys.ts';
 import { readRecord } from '../../core/records/record-type.ts';
 import { type Plan, planReplacement } from '../../core/remediation/plan.ts';
+import type { Remediation } from '../../core/remediation/record.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';
 import { commandFor, headerOf, type Target } from '../target.ts';
 
 /** `perennial plan <instance>`: what a replacement would do, keep and lose, and what would stop it. Touches nothing; exit 2 when there is nothing to plan. */
 export async function plan(target: Target, instanceId: string): Promise<Answer> {
-  const { records, scope } = target;
-  const instance = (await readRecord(records, instanceType, keys.instance(scope, instanceId)))?.body;
-  if (instance === undefined) {
-    throw new CliError(
-      `${instanceId} is not in the inventory of ${scope.accountId}/${scope.region}. Is the id right? The next sweep lists new instances: ${commandFor(target, 'inventory list')}`,
-    );
-  }
+  const instance = await readListed(target, instanceId);
   const refused = refusalOf(target, instance);
   if (refused !== undefined) return { json: { refused }, text: `${headerOf(target)}\n${refused}`, exitCode: 2 };
   const answer = await planFor(target, instance);
   return ok(answer, `${headerOf(target)}\n${render(answer)}`);
 }
 
+/** An instance by the inventory. Errors: {@link CliError} for one that nobody has seen. */
+export async function readListed(target: Target, instanceId: string): Promise<InstanceRecord> {
+  const { records, scope } = target;
+  const instance = (await readRecord(records, instanceType, keys.instance(scope, instanceId)))?.body;
+  if (instance !== undefined) return instance;
+  throw new CliError(
+    `${instanceId} is not in the inventory of ${scope.accountId}/${scope.region}. Is the id right? The next sweep lists new instances: ${commandFor(target, 'inventory list')}`,
+  );
+}
+
 /** Instances that no repair would ever replace. */
-function refusalOf(target: Target, { instanceId, status, system, slotId }: InstanceRecord): string | undefined {
+export function refusalOf(target: Target, { instanceId, status, system, slotId }: InstanceRecord): string | undefined {
   if (status === 'gone') return `${instanceId} is gone; there is nothing to plan. What replaced it: ${commandFor(target, 'remediations')}`;
   if (status === 'quarantined')
     return `${instanceId} is quarantined: it was replaced and is kept as evidence. What replaced it: ${commandFor(target, 'remediations')}`;
@@ -35,7 +40,12 @@ function refusalOf(target: Target, { instanceId, status, system, slotId }: Insta
   return undefined;
 }
 
-async function planFor(target: Target, { instanceId, system = '', slotId = '', role }: InstanceRecord): Promise<Plan> {
+/** @param request who asks for it by hand; without it the plan is for a status check that fails now */
+export async function planFor(
+  target: Target,
+  { instanceId, system = '', slotId = '', role }: InstanceRecord,
+  request?: NonNullable<Remediation['request']>,
+): Promise<Plan> {
   const { records, scope, clock } = target;
   const catalog = await currentCatalog(records, scope);
   const declared = declaredIn(catalog, system);
@@ -48,7 +58,14 @@ async function planFor(target: Target, { instanceId, system = '', slotId = '', r
   return planReplacement(target.fleet.observe(), systemHasher, {
     ...declared,
     slot: { id: slotId, groupId: groupIdOf(system, inRole), instanceId },
-    trigger: { kind: 'instance.status-check', rule: 'plan', fingerprint: 'plan', at: clock.now(), summary: 'Planned by hand' },
+    ...(request === undefined ? {} : { request }),
+    trigger: {
+      kind: request === undefined ? 'instance.status-check' : 'instance.replace-requested',
+      rule: 'plan',
+      fingerprint: 'plan',
+      at: clock.now(),
+      summary: 'Planned by hand',
+    },
     groupMembers: Math.max(1, observed?.membersByRole[inRole] ?? 1),
     systemsInCatalog: catalog.systems.length,
   });
@@ -61,7 +78,15 @@ function list(title: string, entries: readonly string[], none: string): readonly
 function render(answer: Plan): string {
   return [
     `If the status check of ${answer.instanceId} failed now (system ${answer.system}, topology ${answer.topology}, mode ${answer.mode}):`,
-    `Replaced from: ${answer.imageId ?? 'no image can be chosen, see "image choice" below'}`,
+    renderPlan(answer),
+  ].join('\n');
+}
+
+/** What would happen, without saying why it does. */
+export function renderPlan(answer: Plan): string {
+  return [
+    `Path: ${[answer.path ?? 'none', ...answer.nextPaths].join(', then ')} (${answer.pathReason})`,
+    `Replaced from: ${answer.path === 'group-member' ? 'what its Auto Scaling group launches' : (answer.imageId ?? 'no image can be chosen, see "image choice" below')}`,
     'Phases:',
     ...answer.phases.map((phase, index) => `  ${String(index + 1).padStart(2)}. ${phase.name.padEnd(16)} ${phase.summary}`),
     'Guardrails, as they answer now:',

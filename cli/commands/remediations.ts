@@ -1,8 +1,11 @@
 import { keys } from '../../core/records/keys.ts';
 import { readRecord } from '../../core/records/record-type.ts';
 import { listRemediations } from '../../core/remediation/history.ts';
+import { triedTexts } from '../../core/remediation/path-words.ts';
 import { type Remediation, remediationType } from '../../core/remediation/record.ts';
+import { readEvidence } from '../../core/remediation/evidence.ts';
 import { CliError } from '../cli-error.ts';
+import { evidenceLines } from '../evidence-lines.ts';
 import { type Answer, duration, moment, ok, spoken, table } from '../output.ts';
 import type { RemediationDetail, RemediationsAnswer } from '../schemas.ts';
 import { commandFor, headerOf, type Target } from '../target.ts';
@@ -44,8 +47,9 @@ async function show(target: Target, id: string): Promise<Answer> {
   const found = await readRecord(records, remediationType, keys.remediation(scope, id));
   if (found === undefined)
     throw new CliError(`There is no remediation ${id} in ${scope.accountId}/${scope.region}. List them: ${commandFor(target, 'remediations')}`);
-  const json: RemediationDetail = { ...found.body, startedAt: found.body.timing.decidedAt };
-  return ok(json, [headerOf(target), ...render(found.body)].join('\n'));
+  const evidence = (await readEvidence(records, scope, found.body.incidentId)).filter(({ remediationId }) => remediationId === id);
+  const json: RemediationDetail = { ...found.body, startedAt: found.body.timing.decidedAt, evidence };
+  return ok(json, [headerOf(target), ...render(found.body), ...evidenceLines(evidence)].join('\n'));
 }
 
 function render(body: Remediation): readonly string[] {
@@ -58,6 +62,8 @@ function render(body: Remediation): readonly string[] {
     `${body.id}  ${body.state}  ${body.system}  attempt ${body.attempt} in 24 h, mode ${body.mode}`,
     body.reason,
     `Trigger: ${body.trigger.summary}`,
+    ...(body.path === undefined ? [] : [`Path: ${body.path}${body.pathReason === undefined ? '' : ` (${body.pathReason})`}`]),
+    ...section('Tried before', triedTexts(body)),
     `Incident: ${body.incidentId}`,
     `Instances: ${body.oldInstanceId} → ${newInstanceId ?? 'no replacement'}`,
     ...(imageId === undefined ? [] : [`Image: ${imageId}${imageReason === undefined ? '' : ` (${imageReason})`}`]),

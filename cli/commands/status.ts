@@ -2,6 +2,7 @@ import { listOpenIncidents } from '../../core/incidents/incidents.ts';
 import { instanceType, type SystemRecord, systemRecordType } from '../../core/inventory/records.ts';
 import { lists, partitions } from '../../core/records/keys.ts';
 import { readAll } from '../../core/records/record-type.ts';
+import { listOpenBreakers } from '../../core/remediation/open-breakers.ts';
 import { type Remediation, remediationType } from '../../core/remediation/record.ts';
 import { type BudgetFigure, listBudgets } from '../../core/slo/evaluate.ts';
 import { type Answer, counted, duration, ok, spoken } from '../output.ts';
@@ -13,8 +14,9 @@ import { readPauses, switchedThing } from './switches.ts';
 /** `perennial status`: the whole picture on one page (S0-28). */
 export async function status(target: Target): Promise<Answer> {
   const { records, scope } = target;
-  const [paused, systems, incidents, remediations, budgets, instances] = await Promise.all([
+  const [paused, breakers, systems, incidents, remediations, budgets, instances] = await Promise.all([
     readPauses(target),
+    listOpenBreakers(records, scope),
     readAll(systemRecordType, (page) => records.query(partitions.systems(scope), '', page)),
     listOpenIncidents(records, scope),
     readAll(remediationType, (page) => records.list(lists.runningRemediations(scope), page)),
@@ -23,6 +25,7 @@ export async function status(target: Target): Promise<Answer> {
   ]);
   const answer: StatusAnswer = {
     paused: [...paused],
+    breakers: breakers.map(({ since, ...breaker }) => ({ ...breaker, startedAt: since })),
     systems: systems.map(({ body }) => systemItem(body)),
     openIncidents: incidents.map(incidentItem),
     runningRemediations: remediations.map(({ body }) => remediationItem(body)),
@@ -87,6 +90,12 @@ function render(target: Target, answer: StatusAnswer): string {
     headerOf(target),
     ...answer.paused.map((pause) => `PAUSED: ${switchedThing(pause.target)}, by ${pause.by} for ${duration(pause.at, now)}: ${pause.reason}`),
     ...(answer.paused.length === 0 ? ['Not paused: repairs may run.'] : []),
+    ...answer.breakers.map(
+      (breaker) => `BREAKER ${breaker.state.toUpperCase()}: ${breaker.id}, since ${breaker.startedAt ?? 'an unknown time'}: ${breaker.reason}`,
+    ),
+    ...(answer.breakers.some(({ state }) => state === 'waiting-for-person')
+      ? [`  Its probe failed. When the cause is over: ${commandFor(target, 'resume')}`]
+      : []),
     ...section(
       'Open incidents:',
       answer.openIncidents.map(

@@ -3,6 +3,7 @@ import { nearest } from '../../core/catalog/nearest.ts';
 import { keys, partitions } from '../../core/records/keys.ts';
 import { readAll, updateRecord } from '../../core/records/record-type.ts';
 import { closedBreaker } from '../../core/remediation/breaker.ts';
+import { causeText, resumeCauses } from '../../core/remediation/cause-breaker.ts';
 import { type Group, groupType, type Pause, pauseType, type Platform, platformType } from '../../core/remediation/record.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';
@@ -47,9 +48,10 @@ interface Switched {
   readonly isChanged: boolean;
 }
 
-async function turn(target: Target, name: string, isPaused: boolean, reason: string): Promise<Switched> {
-  const wanted = { target: name, isPaused, by: target.operator, reason, at: target.clock.now() };
-  const isSame = (before: Pause): boolean => before.isPaused === isPaused && (!isPaused || before.reason === reason);
+async function turn(target: Target, name: string, isPaused: boolean, reason: string, isFrozen = false): Promise<Switched> {
+  const wanted = { target: name, isPaused, ...(isFrozen ? { isFrozen } : {}), by: target.operator, reason, at: target.clock.now() };
+  const isSame = (before: Pause): boolean =>
+    before.isPaused === isPaused && (!isPaused || (before.reason === reason && (before.isFrozen ?? false) === isFrozen));
   const { body, written } = await updateRecord(target.records, pauseType, keys.pause(target.scope, name), (before) => {
     if (before === undefined) return isPaused ? wanted : undefined;
     return isSame(before) ? before : wanted;
@@ -59,19 +61,23 @@ async function turn(target: Target, name: string, isPaused: boolean, reason: str
 
 async function answerOf(target: Target, { stored, isChanged }: Switched, closedBreakers: readonly string[]): Promise<SwitchAnswer> {
   const paused = (await readPauses(target)).map((found) => found.target);
-  const { isPaused } = stored;
-  return { ...pauseItem(stored), state: isPaused ? 'paused' : 'running', isPaused, isChanged, paused, closedBreakers: [...closedBreakers] };
+  const { isPaused, isFrozen = false } = stored;
+  return { ...pauseItem(stored), state: isPaused ? 'paused' : 'running', isPaused, isFrozen, isChanged, paused, closedBreakers: [...closedBreakers] };
 }
 
-/** `perennial pause [system]`: no new repairs; running ones go to their nearest safe point. */
-export async function pause(target: Target, system: string | undefined, reason: string): Promise<Answer> {
+/** `perennial pause [system]`: no new repairs; running ones go to their nearest safe point, or with `--freeze` stay where they are. */
+export async function pause(target: Target, system: string | undefined, reason: string, isFrozen = false): Promise<Answer> {
   if (reason.trim() === '') throw new CliError('A pause needs a reason: others will ask at night. Say it with --reason "network work".');
   const name = await findSwitch(target, system);
-  const answer = await answerOf(target, await turn(target, name, true, reason), []);
+  const answer = await answerOf(target, await turn(target, name, true, reason, isFrozen), []);
   const text = [
     headerOf(target),
-    answer.isChanged ? `Paused ${switchedThing(name)}: ${reason}` : `Paused already by ${answer.by}: ${switchedThing(name)} (${answer.reason})`,
-    'No new repair starts. Running ones go to their nearest safe point: undone before the drain, finished after it. People are still told and paged.',
+    answer.isChanged
+      ? `${isFrozen ? 'Frozen: ' : 'Paused '}${switchedThing(name)}: ${reason}`
+      : `Paused already by ${answer.by}: ${switchedThing(name)} (${answer.reason})`,
+    isFrozen
+      ? 'No new repair starts. Running ones stay exactly where they are, half-done or not: nothing is changed, and nothing is undone. People are paged after 10 minutes.'
+      : 'No new repair starts. Running ones go to their nearest safe point: undone before the drain, finished after it. People are still told and paged.',
     `Undo it: ${commandFor(target, system === undefined ? 'resume' : `resume ${system}`)}`,
   ];
   return ok(answer, text.join('\n'));
@@ -105,6 +111,7 @@ async function closeBreakers({ records, scope }: Target, system: string | undefi
     );
     if (written) closed.push('platform');
   }
+  closed.push(...(await resumeSharedCauses(records, scope, system)));
   const groups = await readAll(groupType, (page) => records.query(partitions.groups(scope), system === undefined ? '' : `${system}/`, page));
   for (const { key } of groups) {
     const { body, written } = await updateRecord(records, groupType, key, (group) =>
@@ -113,4 +120,16 @@ async function closeBreakers({ records, scope }: Target, system: string | undefi
     if (written && body !== undefined) closed.push(body.id);
   }
   return closed;
+}
+
+/** For everything: closes the breakers of shared causes. For one system: those whose probe failed may be probed again. Gives their names. */
+async function resumeSharedCauses(records: Target['records'], scope: Target['scope'], system: string | undefined): Promise<readonly string[]> {
+  let causes: readonly string[] = [];
+  await updateRecord(records, platformType, keys.platform(scope), (platform) => {
+    if (platform === undefined) return platform;
+    const resumed = resumeCauses(platform, system);
+    causes = resumed.causes;
+    return resumed.platform;
+  });
+  return causes.map(causeText);
 }

@@ -7,8 +7,8 @@ import { openSloApiVersion, serviceLevelObjectiveSchema, serviceSchema } from '.
 import type { Service, ServiceLevelObjective } from './openslo.ts';
 import { positionAt, positionOf } from './positions.ts';
 import type { CatalogProblem, Complaint } from './problem.ts';
-import { perennialApiVersion, policySchema, routeSchema, systemSchema } from './schema.ts';
-import type { NotificationRoute, RemediationPolicy, System } from './schema.ts';
+import { perennialApiVersion, policySchema, routeSchema, systemSchema, windowSchema } from './schema.ts';
+import type { MaintenanceWindow, NotificationRoute, RemediationPolicy, System } from './schema.ts';
 
 export interface CatalogFile {
   /** As people name it, for example `ops/shop.yaml`. */
@@ -18,25 +18,22 @@ export interface CatalogFile {
 
 export const catalogLimits = { files: 500, charactersPerFile: 1024 * 1024, documentsPerFile: 500, aliasesPerDocument: 100, depth: 40, problems: 200 } as const;
 
-export const documentKinds = ['System', 'RemediationPolicy', 'NotificationRoute', 'SLO', 'Service'] as const;
+export const documentKinds = ['System', 'RemediationPolicy', 'NotificationRoute', 'MaintenanceWindow', 'SLO', 'Service'] as const;
 export type DocumentKind = (typeof documentKinds)[number];
 
-export type CatalogDocument = System | RemediationPolicy | NotificationRoute | ServiceLevelObjective | Service;
+export type CatalogDocument = System | RemediationPolicy | NotificationRoute | MaintenanceWindow | ServiceLevelObjective | Service;
 
 const apiVersionOfKind = {
   System: perennialApiVersion,
   RemediationPolicy: perennialApiVersion,
   NotificationRoute: perennialApiVersion,
+  MaintenanceWindow: perennialApiVersion,
   SLO: openSloApiVersion,
   Service: openSloApiVersion,
 } as const satisfies Record<DocumentKind, string>;
 
 /** Kinds that readers of the design or of OpenSLO may expect, and why they are not taken. */
 const refusedKinds: Readonly<Record<string, { readonly message: string; readonly fix: string }>> = {
-  MaintenanceWindow: {
-    message: 'the kind MaintenanceWindow is not accepted by this version of Perennial',
-    fix: 'Remove the document; until then use "perennial pause" and "perennial resume".',
-  },
   Job: { message: 'the kind Job is not accepted by this version of Perennial', fix: 'Remove the document.' },
   Check: { message: 'the kind Check is not accepted by this version of Perennial', fix: 'Remove the document; a CloudWatch alarm can trigger repairs today.' },
   SLI: { message: 'separate SLI documents are not read', fix: 'Write the indicator inside the SLO, under spec.indicator.' },
@@ -72,6 +69,8 @@ function schemaOf(kind: DocumentKind): z.ZodMiniType<CatalogDocument> {
       return policySchema;
     case 'NotificationRoute':
       return routeSchema;
+    case 'MaintenanceWindow':
+      return windowSchema;
     case 'SLO':
       return serviceLevelObjectiveSchema;
     case 'Service':

@@ -25,6 +25,10 @@ export const rules = {
     message: 'must be the name of a Parameter Store parameter under /perennial/; a phone number itself never goes into git',
     fix: 'Store the number as a SecureString parameter, then write its name: "smsParameter: /perennial/contacts/ops-phone".',
   },
+  logFile: {
+    message: 'must be the absolute path of one file, of letters, digits, ".", "_" and "-"',
+    fix: 'Write a path such as "/var/log/messages"; patterns are not expanded.',
+  },
   https: {
     message: 'must be an https:// address without a user name or password in it',
     fix: 'Write an address such as "https://chat.example.com/hook".',
@@ -36,6 +40,11 @@ export const rules = {
     fix: 'Remove dimensions until 30 are left.',
   },
   timeZone: { message: 'must be a time zone of the IANA database', fix: 'Write a zone such as "Asia/Seoul" or "Etc/UTC".' },
+  cron: {
+    message: 'must be a cron expression of five fields (minute, hour, day, month, weekday) that names a moment',
+    fix: 'Write one such as "0 2 * * 6", every Saturday at 02:00.',
+  },
+  moment: { message: 'must be a moment with its offset', fix: 'Write a moment such as "2026-12-31T00:00:00Z".' },
   triple: {
     message: 'must be in order: min <= average <= max',
     fix: 'Write the three numbers in rising order, for example "{ min: 2, average: 2, max: 4 }".',

@@ -146,6 +146,7 @@ function findingsOf({ value }: ReadDocument, systems: ReadonlyMap<string, System
     case 'SLO':
       return sloFindings(value, systems);
     case 'NotificationRoute':
+    case 'MaintenanceWindow':
     case 'Service':
       return [];
   }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
-import { compiledCatalogSchema, policySchema, routeSchema, systemSchema } from './schema.ts';
+import { compiledCatalogSchema, policySchema, routeSchema, systemSchema, windowSchema } from './schema.ts';
 
 /** One published schema: its file name in `docs/schema/` and its JSON Schema (draft 2020-12). */
 export interface PublishedSchema {
@@ -28,6 +28,7 @@ const published = [
   { fileName: 'system.schema.json', title: 'System', schema: systemSchema, io: 'input' },
   { fileName: 'remediation-policy.schema.json', title: 'RemediationPolicy', schema: policySchema, io: 'input' },
   { fileName: 'notification-route.schema.json', title: 'NotificationRoute', schema: routeSchema, io: 'input' },
+  { fileName: 'maintenance-window.schema.json', title: 'MaintenanceWindow', schema: windowSchema, io: 'input' },
   { fileName: 'openslo-slo.schema.json', title: 'SLO (OpenSLO v1, as Perennial reads it)', schema: serviceLevelObjectiveSchema, io: 'input' },
   { fileName: 'openslo-service.schema.json', title: 'Service (OpenSLO v1)', schema: serviceSchema, io: 'input' },
   { fileName: 'compiled-catalog.schema.json', title: 'Compiled catalog', schema: compiledCatalogSchema, io: 'output' },

@@ -58,6 +58,8 @@ function referencesOf(document: CatalogDocument): readonly { readonly path: read
       return [{ path: ['spec', 'service'], to: document.spec.service }];
     case 'Service':
       return [{ path: ['metadata', 'name'], to: document.metadata.name }];
+    case 'MaintenanceWindow':
+      return document.spec.systems.map((to, index) => ({ path: ['spec', 'systems', index], to }));
     case 'NotificationRoute':
       return [];
   }

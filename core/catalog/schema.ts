@@ -1,3 +1,4 @@
+import { Cron } from 'croner';
 import * as z from 'zod/mini';
 import {
   emailSchema,
@@ -89,6 +90,9 @@ const systemSpecSchema = z.strictObject({
   ),
   hostedZones: listOf(hostnameSchema, 20),
   alarms: listOf(alarmGlobSchema, 50),
+  dashboards: listOf(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,255}$/, rules.word.message)), 20).check(
+    z.describe('CloudWatch dashboards that name single instances; they follow a replacement.'),
+  ),
   programs: listOf(z.strictObject({ kind: nameSchema, name: lineOf(128), version: z.optional(lineOf(64)) }), 50),
   software: listOf(z.strictObject({ name: lineOf(128), version: lineOf(128), configVersion: z.optional(lineOf(128)) }), 50),
   links: listOf(z.strictObject({ to: nameSchema, kind: nameSchema }), 100).check(z.describe('Systems this one needs.')),
@@ -115,6 +119,10 @@ export type System = z.infer<typeof systemSchema>;
 export const builtInTriggers = ['instance.status-check', 'instance.target-unhealthy'] as const;
 
 const triggerSchema = z.union([z.enum(builtInTriggers), z.strictObject({ alarm: alarmNameSchema })]);
+
+/** What a repair may try, from the gentlest to the whole replacement. */
+export const ladderSteps = ['restart', 'reboot', 'root-swap', 'replace'] as const;
+export type LadderStep = (typeof ladderSteps)[number];
 
 /** Limits on how much may be repaired at once (design.md section 7). */
 const capsSchema = z.strictObject({
@@ -146,14 +154,62 @@ const policySpecSchema = z
     cooldownSeconds: z._default(wholeNumber(0, 86_400), 600),
     verifiedAfterSeconds: z._default(wholeNumber(1, 14_400), 600).check(z.describe('In service this long means verified.')),
     quarantineHours: z._default(wholeNumber(1, 720), 96),
+    maxQuarantinedPerGroup: z
+      ._default(wholeNumber(1, 100), 3)
+      .check(z.describe('So many instances of a group are kept in quarantine at once; beyond it the oldest end early, but none on hold.')),
     statusPollSeconds: z._default(wholeNumber(1, 300), 10),
     launchDeadlineSeconds: z._default(wholeNumber(30, 7200), 600),
     healthyDeadlineSeconds: z._default(wholeNumber(30, 7200), 600),
     drainDeadlineSeconds: z._default(wholeNumber(30, 7200), 600).check(z.describe('Beyond drainSeconds.')),
     stopDeadlineSeconds: z._default(wholeNumber(30, 3600), 300),
+    snapshotDeadlineSeconds: z
+      ._default(wholeNumber(30, 14_400), 3600)
+      .check(z.describe('How long snapshots of the data volumes of a stateful system may take before the repair stands down.')),
+    moveDeadlineSeconds: z
+      ._default(wholeNumber(30, 7200), 600)
+      .check(z.describe('How long volumes, interfaces, addresses or DNS records may take to move before everything goes back.')),
+    instanceTypes: listOf(wordSchema, 10).check(
+      z.describe('Tried in this order, in the same zone, when EC2 has no capacity for the type of the old instance.'),
+    ),
+    ladder: z
+      ._default(someOf(z.enum(ladderSteps), ladderSteps.length), ['replace'])
+      .check(z.describe('What a repair may try, in this order; a step that cannot help for the trouble at hand is left out with a reason (S0-15).')),
+    keepIdentity: z
+      ._default(z.boolean(), false)
+      .check(z.describe('The instance must stay itself: its root volume is replaced before the whole instance is, where that can help.')),
+    restartProcess: z
+      .optional(
+        z.strictObject({
+          service: z.string().check(z.maxLength(128), z.regex(/^[A-Za-z0-9][A-Za-z0-9@._-]*$/, rules.word.message)),
+          document: z.optional(z.string().check(z.regex(/^[A-Za-z0-9_.-]{3,128}$/, rules.word.message))),
+        }),
+      )
+      .check(
+        z.describe('What the step restart restarts: a service of the host, by its service manager or by a Run Command document that takes the parameter service.'),
+      ),
+    nativeRecoverySeconds: z
+      ._default(wholeNumber(0, 7200), 600)
+      .check(z.describe('How long, since a system check began to fail, EC2 may try to recover the instance by itself.')),
+    stepDeadlineSeconds: z._default(wholeNumber(30, 7200), 300).check(z.describe('How long a restart or a reboot may take to help before the next step is tried.')),
+    memberReplacement: z
+      ._default(z.enum(['mark-unhealthy', 'standby']), 'mark-unhealthy')
+      .check(z.describe('How the Auto Scaling group is asked to replace a member: standby keeps the old one as evidence.')),
+    completeLifecycleHooks: listOf(lineOf(255), 20).check(z.describe('Lifecycle hooks that Perennial may complete for instances of this system; no others.')),
+    approvalExpiresSeconds: z._default(wholeNumber(60, 14_400), 3600).check(z.describe('How long a repair waits for a person who approves it.')),
     evidenceRequired: z
       ._default(z.boolean(), false)
-      .check(z.describe('Without evidence (console output, snapshot) the old instance is not put into quarantine.')),
+      .check(
+        z.describe(
+          'Without evidence nothing is done to the old instance: its console output, the snapshot if snapshotEvidence asks for one, and the output of the host tools where Systems Manager reaches it.',
+        ),
+      ),
+    snapshotEvidence: z._default(z.boolean(), false).check(z.describe('Evidence includes a snapshot of all volumes, begun before anything is done.')),
+    logFiles: z
+      ._default(
+        z.array(z.string().check(z.maxLength(200), z.regex(/^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._-]+)+$/, rules.logFile.message))).check(z.maxLength(5)),
+        ['/var/log/messages', '/var/log/syslog'],
+      )
+      .check(z.describe('Files whose last error lines are kept as evidence, at most 5.')),
     caps: z.prefault(capsSchema, {}),
   })
   .check(
@@ -197,6 +253,47 @@ export const routeSchema = z.strictObject({
 });
 export type NotificationRoute = z.infer<typeof routeSchema>;
 
+/** Minutes, hours, days, months and weekdays; whether they name a moment at all is asked of croner. */
+const cronSchema = z.string().check(z.maxLength(100), z.regex(/^\S+( \S+){4}$/, rules.cron.message), z.refine(isSchedule, rules.cron.message));
+
+function isSchedule(schedule: string): boolean {
+  try {
+    return new Cron(schedule, { paused: true }).nextRun(new Date(0)) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function isTimeZone(timeZone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+const momentSchema = z
+  .string()
+  .check(z.maxLength(40), z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/, rules.moment.message));
+
+/** When people work on systems: no repair begins meanwhile, and the incident says until when (design.md section 6). */
+export const windowSchema = z.strictObject({
+  apiVersion: z.literal(perennialApiVersion),
+  kind: z.literal('MaintenanceWindow'),
+  metadata: metadataSchema,
+  spec: z.strictObject({
+    systems: someOf(nameSchema, 200),
+    schedule: cronSchema.check(z.describe('When it opens: a cron expression of five fields.')),
+    timeZone: z
+      ._default(z.string().check(z.maxLength(64), z.refine(isTimeZone, rules.timeZone.message)), 'Etc/UTC')
+      .check(z.describe('IANA time zone of the schedule.')),
+    durationMinutes: wholeNumber(1, 7 * 1440).check(z.describe('How long it stays open.')),
+    author: lineOf(128).check(z.describe('Who works, and is asked when something fails meanwhile.')),
+    until: z.optional(momentSchema).check(z.describe('When it ends for good; without it, it comes again and again.')),
+  }),
+});
+export type MaintenanceWindow = z.infer<typeof windowSchema>;
+
 /** Where a compiled catalog came from. */
 export const provenanceSchema = z.strictObject({
   hash: z
@@ -218,6 +315,8 @@ const contentShape = {
   systems: z.array(systemSchema).check(z.maxLength(maximumDocumentsPerKind)),
   policies: z.array(policySchema).check(z.maxLength(maximumDocumentsPerKind)),
   routes: z.array(routeSchema).check(z.maxLength(maximumDocumentsPerKind)),
+  // Absent in what a version before this one has published.
+  windows: z.optional(z.array(windowSchema).check(z.maxLength(maximumDocumentsPerKind))),
   objectives: z.array(serviceLevelObjectiveSchema).check(z.maxLength(maximumDocumentsPerKind)),
   services: z.array(serviceSchema).check(z.maxLength(maximumDocumentsPerKind)),
 };

@@ -12,11 +12,14 @@ const otherOwners: readonly { readonly prefix: string; readonly owner: string; r
 export type Classification = { readonly status: InstanceRecord['status']; readonly system?: string; readonly reason: string };
 
 /** What an instance is to us. Only a tag with the name of a declared system makes it ours; everything else is left alone. */
-export function classify(instance: InstanceFacts, systemNames: ReadonlySet<string>): Classification {
+export function classify(instance: InstanceFacts, systemNames: { readonly has: (name: string) => boolean }): Classification {
   const { tags } = instance;
   const system = tags[tagKeys.system];
   if (tags[tagKeys.quarantine] !== undefined)
     return { status: 'quarantined', reason: `Kept for incident ${tags[tagKeys.quarantine]}`, ...(system === undefined ? {} : { system }) };
+  // Set apart like a quarantined one: it serves nobody, counts for nothing, and the reaper ends it.
+  if (tags[tagKeys.drill] !== undefined)
+    return { status: 'quarantined', reason: `Made for the drill ${tags[tagKeys.drill]}`, ...(system === undefined ? {} : { system }) };
   if (system !== undefined && systemNames.has(system)) return { status: 'managed', system, reason: `Tagged ${tagKeys.system}=${system}` };
   const other = otherOwners.find(({ prefix }) => Object.keys(tags).some((key) => key.startsWith(prefix)));
   if (other !== undefined) return { status: 'elsewhere', reason: `Managed by ${other.owner}` };
@@ -26,8 +29,13 @@ export function classify(instance: InstanceFacts, systemNames: ReadonlySet<strin
   };
 }
 
-/** The slot of a managed instance: its tag, else a slot of its own named after it. */
-export function slotIdOf(instance: Pick<InstanceFacts, 'instanceId' | 'tags'>, system: string): string {
+/**
+ * The slot of a managed instance: its tag, else a slot of its own named after it. Members of an Auto Scaling group come and go by
+ * themselves; their slot is the group's place in a zone, which several of them share (design section 7, retry cap).
+ */
+export function slotIdOf(instance: Pick<InstanceFacts, 'instanceId' | 'tags' | 'availabilityZone'>, system: string): string {
+  const group = instance.tags[tagKeys.autoScalingGroup];
+  if (group !== undefined) return `${system}/${group}/${instance.availabilityZone}`;
   return instance.tags[tagKeys.slot] ?? `${system}/${instance.instanceId}`;
 }
 

@@ -26,6 +26,8 @@ export const instanceRecordSchema = z.object({
   /** When it was first seen in service on its present image; the "verified" of image choice rests on it. */
   inServiceSince: z.optional(z.string()),
   name: z.optional(z.string()),
+  /** The Auto Scaling group that it is a member of. */
+  autoScalingGroup: z.optional(z.string()),
 });
 export type InstanceRecord = z.infer<typeof instanceRecordSchema>;
 /** What is gone is remembered for a quarter: long enough for questions, and groups that churn do not fill the inventory. */
@@ -66,4 +68,10 @@ export const tagKeys = {
   quarantine: 'perennial:quarantine',
   quarantineUntil: 'perennial:quarantine-until',
   alarmOf: 'perennial:alarm-of',
+  /** Incident id on a snapshot that was taken as evidence. */
+  evidenceOf: 'perennial:evidence-of',
+  /** Set by AWS on every member: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html */
+  autoScalingGroup: 'aws:autoscaling:groupName',
+  /** The drill that an instance was made for: it is no member of anything. */
+  drill: 'perennial:drill',
 } as const;

@@ -27,7 +27,7 @@ export async function recordReplaced(
   if (old === undefined) return;
   const { privateIpAddress: _address, inServiceSince: _since, foundByIncidentId: _found, ...kept } = old;
   await updateRecord(store, instanceType, keys.instance(scope, newInstanceId), (before): InstanceRecord =>
-    before?.slotId === slotId
+    before?.slotId === slotId && before.status === 'managed'
       ? before
       : { ...kept, instanceId: newInstanceId, status: 'managed', slotId, imageId, state: 'running', firstSeenAt: before?.firstSeenAt ?? at, changedAt: at },
   );

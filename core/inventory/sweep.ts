@@ -47,7 +47,14 @@ export async function sweep(ports: SweepPorts, catalog: CompiledCatalog): Promis
   const targetGroups = [...new Set(catalog.systems.flatMap((system) => system.spec.targetGroups))];
   const targets = targetGroups.length === 0 ? [] : await ports.targets.registered(targetGroups);
   const stored = await readAll(instanceType, (page) => ports.store.query(partitions.instances(ports.scope), '', page));
-  const world: World = { catalog, live, targets, stored: new Map(stored.map((record) => [record.body.instanceId, record])), now: ports.clock.now() };
+  const world: World = {
+    catalog,
+    systems: systemsOf(catalog),
+    live,
+    targets,
+    stored: new Map(stored.map((record) => [record.body.instanceId, record])),
+    now: ports.clock.now(),
+  };
   const writes = [
     await writeInstances(ports, world),
     await writeGone(ports, world),
@@ -69,6 +76,8 @@ export async function sweep(ports: SweepPorts, catalog: CompiledCatalog): Promis
 
 interface World {
   readonly catalog: CompiledCatalog;
+  /** Name → system; made once, because every instance asks. */
+  readonly systems: ReadonlyMap<string, System>;
   readonly live: readonly InstanceFacts[];
   readonly targets: readonly TargetHealth[];
   readonly stored: ReadonlyMap<string, Versioned<InstanceRecord>>;
@@ -100,8 +109,8 @@ function inServiceSince(instance: InstanceFacts, system: System | undefined, wor
 
 /** What the record of an instance should say now, given what it said before. */
 function observed(instance: InstanceFacts, world: World, before: InstanceRecord | undefined): InstanceRecord {
-  const systems = systemsOf(world.catalog);
-  const { status, system } = classify(instance, new Set(systems.keys()));
+  const { systems } = world;
+  const { status, system } = classify(instance, systems);
   const declared = system === undefined ? undefined : systems.get(system);
   const membership =
     system === undefined ? {} : { system, slotId: slotIdOf(instance, system), role: instance.tags[tagKeys.role] ?? declared?.spec.image.role ?? 'unknown' };
@@ -124,6 +133,7 @@ function observed(instance: InstanceFacts, world: World, before: InstanceRecord 
       instanceProfileArn: instance.instanceProfileArn,
       inServiceSince: status === 'managed' ? inServiceSince(instance, declared, world, before) : undefined,
       name: instance.tags['Name'],
+      autoScalingGroup: instance.tags[tagKeys.autoScalingGroup],
     }),
   };
 }
@@ -198,10 +208,10 @@ type Verified = ImageRecord['verifiedGroups'][number];
 
 function verifiedGroups(world: World, role: string, imageId: string): readonly Verified[] {
   return world.live.flatMap((instance): readonly Verified[] => {
+    if (instance.imageId !== imageId) return [];
     const record = observed(instance, world, world.stored.get(instance.instanceId)?.body);
     const policy = policyOf(world.catalog, record.system ?? '');
-    if (record.imageId !== imageId || record.role !== role || record.inServiceSince === undefined || record.system === undefined || policy === undefined)
-      return [];
+    if (record.role !== role || record.inServiceSince === undefined || record.system === undefined || policy === undefined) return [];
     const isLong = secondsBetween(record.inServiceSince, world.now) >= policy.spec.verifiedAfterSeconds;
     return isLong ? [{ groupId: groupIdOf(record.system, role), at: world.now, instanceId: instance.instanceId }] : [];
   });
@@ -283,7 +293,7 @@ function nextSystem(before: SystemRecord | undefined, name: string, observedNow:
 
 /** Keeps the last good capture of every instance in service: an instance that vanishes can still be replaced as it was. */
 async function keepCaptures(ports: SweepPorts, world: World): Promise<{ readonly kept: number; readonly problems: readonly string[] }> {
-  const systems = systemsOf(world.catalog);
+  const { systems } = world;
   const problems: string[] = [];
   let kept = 0;
   const serving = world.live.flatMap((instance) => {
@@ -324,7 +334,7 @@ async function rememberTurn(ports: SweepPorts, capturedUpTo: string): Promise<vo
 }
 
 async function keepCapture(ports: SweepPorts, instance: InstanceFacts, system: System): Promise<boolean> {
-  const found = await ports.captures.capture(instance.instanceId, system.spec.targetGroups, ports.clock.now());
+  const found = await ports.captures.capture(instance.instanceId, system.spec.targetGroups, ports.clock.now(), system.spec.hostedZones);
   if (found === undefined) return false;
   // Nothing but what the format names is stored, whatever the reader adds: secrets never enter (design section 5).
   const capture = captureType.schema.parse(found);
@@ -335,7 +345,7 @@ async function keepCapture(ports: SweepPorts, instance: InstanceFacts, system: S
 
 function countStatuses(world: World): Record<InstanceRecord['status'], number> {
   const counts = { managed: 0, unknown: 0, elsewhere: 0, quarantined: 0, gone: 0 };
-  for (const instance of world.live) counts[classify(instance, new Set(world.catalog.systems.map((system) => system.metadata.name))).status] += 1;
+  for (const instance of world.live) counts[classify(instance, world.systems).status] += 1;
   const seen = new Set(world.live.map((instance) => instance.instanceId));
   counts.gone = [...world.stored.keys()].filter((instanceId) => !seen.has(instanceId)).length;
   return counts;

@@ -5,12 +5,13 @@ import { pageAfterSeconds } from '../incidents/eta.ts';
 import { keys } from '../records/keys.ts';
 import { createRecord, readRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
-import { claim } from './claim.ts';
+import { type Course, isRequested } from './asked.ts';
+import { claim, type ClaimRule } from './claim.ts';
 import { isTriggerListed } from './guardrails.ts';
 import { pastRecoverySeconds } from './history.ts';
 import type { ExecutionStarter, PageTimer } from './ports.ts';
-import { allPhasesOf, procedureVersion } from './procedure.ts';
-import { type PhaseName, pauseType, type Remediation, remediationType } from './record.ts';
+import { allPhasesOf, procedureVersion, traitsOf } from './procedure.ts';
+import { type PathName, type PhaseName, pauseType, type Remediation, remediationType } from './record.ts';
 
 export interface AdmitPorts {
   readonly store: RecordStore;
@@ -25,10 +26,16 @@ export interface AdmitRequest {
   readonly system: System;
   readonly policy: RemediationPolicy;
   readonly incidentId: string;
-  readonly slot: { readonly id: string; readonly groupId: string; readonly instanceId: string };
+  /** `memberId`: the slot is shared by members of an Auto Scaling group, and this one is in trouble. */
+  readonly slot: { readonly id: string; readonly groupId: string; readonly instanceId: string; readonly memberId?: string };
   readonly trigger: Remediation['trigger'];
   readonly groupMembers: number;
   readonly systemsInCatalog: number;
+  /** Who asked for it by hand, and what it is to do; absent for a repair of trouble. */
+  readonly request?: NonNullable<Remediation['request']>;
+  readonly course?: Course;
+  /** What the instance shares with others (`causesOf`). */
+  readonly causes?: readonly string[];
 }
 
 export type Admission =
@@ -43,9 +50,12 @@ export function remediationIdOf(hasher: Hasher, slotId: string, incidentId: stri
   return `rem-${time}-${hasher.sha256([slotId, incidentId, trigger.fingerprint, trigger.at].join('\n')).slice(0, 10)}`;
 }
 
-/** Execution name: hex of sha256(slot, incident, attempt), 64 characters (design section 4). */
-export function executionNameOf(hasher: Hasher, slotId: string, incidentId: string, attempt: number): string {
-  return hasher.sha256([slotId, incidentId, String(attempt)].join('\n'));
+/**
+ * Execution name: hex of sha256(slot, incident, attempt), 64 characters (design section 4). The attempt is named by its remediation:
+ * its number comes back after one that did not count, but AWS keeps a closed name for 90 days and would start nothing.
+ */
+export function executionNameOf(hasher: Hasher, slotId: string, incidentId: string, remediationId: string): string {
+  return hasher.sha256([slotId, incidentId, remediationId].join('\n'));
 }
 
 /**
@@ -53,12 +63,8 @@ export function executionNameOf(hasher: Hasher, slotId: string, incidentId: stri
  * a claim that the next delivery finds and goes on with; the page is armed before anything can go wrong.
  */
 export async function admit(ports: AdmitPorts, request: AdmitRequest): Promise<Admission> {
-  if (!isTriggerListed(request.policy, request.trigger)) {
-    return {
-      kind: 'incident-only',
-      reason: `The policy ${request.policy.metadata.name} does not list ${request.trigger.originalAlarmName ?? request.trigger.kind} as a trigger`,
-    };
-  }
+  const unlisted = listRefusal(request);
+  if (unlisted !== undefined) return { kind: 'incident-only', reason: unlisted };
   const past = await pastRecoverySeconds(ports.store, ports.scope, request.system.metadata.name);
   const pageSeconds = pageAfterSeconds({ pastRecoverySeconds: past, rtoSeconds: request.system.spec.recovery.rtoSeconds });
   const remediationId = remediationIdOf(ports.hasher, request.slot.id, request.incidentId, request.trigger);
@@ -71,7 +77,9 @@ export async function admit(ports: AdmitPorts, request: AdmitRequest): Promise<A
     policy: request.policy,
     groupMembers: request.groupMembers,
     systemsInCatalog: request.systemsInCatalog,
+    ...occasionOf(request),
     slot: { ...request.slot, system: request.system.metadata.name },
+    ...(request.slot.memberId === undefined ? {} : { memberId: request.slot.memberId }),
     remediationId,
     build,
   });
@@ -85,8 +93,20 @@ export async function admit(ports: AdmitPorts, request: AdmitRequest): Promise<A
   return { kind: 'started', remediation, reason: outcome.kind === 'claimed' ? outcome.reason : 'Claimed by an earlier delivery of this signal' };
 }
 
+/** What a person asks for by name needs no list. */
+function listRefusal({ policy, trigger }: AdmitRequest): string | undefined {
+  if (isRequested(trigger) || isTriggerListed(policy, trigger)) return undefined;
+  return `The policy ${policy.metadata.name} does not list ${trigger.originalAlarmName ?? trigger.kind} as a trigger`;
+}
+
+/** Trouble is noted by the breakers; what is asked for by hand is none. */
+function occasionOf({ course, incidentId, causes = [] }: AdmitRequest): Pick<ClaimRule, 'course' | 'trouble'> {
+  return course === undefined ? { trouble: { incidentId, causes } } : { course: course.kind };
+}
+
 async function begin(ports: AdmitPorts, remediation: Remediation): Promise<void> {
-  await ports.pageTimer.arm(remediation.id, remediation.pageAt);
+  // Nobody is woken for a drill.
+  if (!remediation.isDrill) await ports.pageTimer.arm(remediation.id, remediation.pageAt);
   await ports.executions.start({ name: remediation.executionName, remediationId: remediation.id });
 }
 
@@ -117,7 +137,7 @@ async function recordVeto(ports: AdmitPorts, build: (attempt: number, now: Times
 /** The record of a remediation that begins now. */
 export function buildRemediation(
   ports: Pick<AdmitPorts, 'scope' | 'hasher'>,
-  request: Pick<AdmitRequest, 'system' | 'policy' | 'slot' | 'trigger' | 'incidentId'>,
+  request: Pick<AdmitRequest, 'system' | 'policy' | 'slot' | 'trigger' | 'incidentId' | 'request' | 'course'>,
   id: string,
   attempt: number,
   now: Timestamp,
@@ -126,7 +146,9 @@ export function buildRemediation(
   const { system, policy, slot, trigger, incidentId } = request;
   const { topology, concurrencySafe, recovery } = system.spec;
   const isFenced = topology === 'single' && !concurrencySafe;
-  const [phase = 'finish', ...remaining]: readonly PhaseName[] = allPhasesOf('replace', { isFenced });
+  // The guard phase chooses; that a member goes through its group is known before.
+  const path = slot.memberId === undefined ? 'replace' : 'group-member';
+  const [phase = 'finish', ...remaining]: readonly PhaseName[] = allPhasesOf(path, { isFenced });
   return {
     id,
     accountId: ports.scope.accountId,
@@ -136,11 +158,11 @@ export function buildRemediation(
     system: system.metadata.name,
     incidentId,
     attempt,
-    executionName: executionNameOf(ports.hasher, slot.id, incidentId, attempt),
+    executionName: executionNameOf(ports.hasher, slot.id, incidentId, id),
     procedureVersion,
     topology,
     isFenced,
-    path: 'replace',
+    path,
     mode: policy.spec.mode,
     isDrill: false,
     trigger,
@@ -158,5 +180,28 @@ export function buildRemediation(
     rtoSeconds: recovery.rtoSeconds,
     pageAt: addSeconds(now, pageSeconds),
     differences: [],
+    ...(request.request === undefined ? {} : { request: request.request }),
+    ...handMade(request.course, isFenced),
   };
+}
+
+/** What is different about a way back and a drill. */
+function handMade(course: Course | undefined, isFenced: boolean): Partial<Remediation> {
+  switch (course?.kind) {
+    case undefined:
+    case 'replace':
+      return {};
+    case 'revert': {
+      const { id, oldInstanceId, newInstanceId } = course.revertOf;
+      const instances = newInstanceId === undefined ? { oldInstanceId } : { oldInstanceId, newInstanceId };
+      return { ...instances, revertOf: id, ...startOf(isFenced ? 'revert-fenced' : 'revert', isFenced) };
+    }
+    case 'drill':
+      return { isDrill: true, drill: { groupId: course.groupId }, ...startOf('drill', isFenced) };
+  }
+}
+
+function startOf(path: PathName, isFenced: boolean): Pick<Remediation, 'path' | 'pathReason' | 'phase' | 'remaining'> {
+  const [phase = 'finish', ...remaining]: readonly PhaseName[] = allPhasesOf(path, traitsOf({ isFenced, topology: 'multiple' }));
+  return { path, pathReason: 'A person asked for it', phase, remaining };
 }

@@ -1,23 +1,33 @@
-import type { RemediationPolicy, System } from '../catalog/schema.ts';
 import { PermanentError, RetryableError } from '../environment/errors.ts';
 import { secondsBetween, type Timestamp } from '../environment/time.ts';
-import { keys } from '../records/keys.ts';
-import { readRecord } from '../records/record-type.ts';
 import type { DriverAnswer } from './driver-answer.ts';
 import { finish } from './finish.ts';
+import { FREEZE_PAGE_SECONDS, freeze, frozenBy, phaseSeconds, readSwitches, type Switches, thaw } from './freeze.ts';
 import type { RemediationJournal } from './journal.ts';
-import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseResult } from './phase.ts';
+import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from './phase.ts';
+import { awaitApproval } from './phases/approval.ts';
 import { capture } from './phases/capture.ts';
 import { confirm } from './phases/confirm.ts';
-import { guard } from './phases/guard.ts';
+import { evidence } from './phases/evidence.ts';
+import { awaitThrowaway, launchThrowaway } from './phases/drill.ts';
+import { guardAny } from './phases/guard-by-hand.ts';
 import { launch, preflight } from './phases/launch.ts';
+import { moveAddresses, returnAddresses } from './phases/addresses.ts';
+import { moveAssociations, returnAssociations } from './phases/associations.ts';
+import { moveRecords, returnRecords } from './phases/dns-records.ts';
+import { moveInterfaces, returnInterfaces } from './phases/interfaces.ts';
+import { snapshot } from './phases/snapshot.ts';
+import { defuse, moveVolumes, rearm, rearmOld, returnVolumes } from './phases/volumes.ts';
 import { fence, quarantine, quarantineNew, startOld } from './phases/quarantine.ts';
+import { awaitOldHealthy, releaseOld, returnNew } from './phases/revert.ts';
+import { awaitMember, preflightMember, quarantineMember, replaceMember } from './phases/members.ts';
+import { awaitNativeRecovery, awaitRecovered, awaitSwap, reboot, restartProcess, swapRoot, verifyServing } from './phases/recovery.ts';
 import { awaitOldRunning, awaitRunning } from './phases/running.ts';
 import { awaitHealthy, deregister, deregisterNew, drain, register, registerOld, restoreOld, verify } from './phases/targets.ts';
 import { transferAlarms } from './phases/transfer-alarms.ts';
 import { deadlineSeconds } from './policy.ts';
-import { failureModeOf, isCompensation, phasesOf, rowOf } from './procedure.ts';
-import { type PhaseName, pauseType, type Remediation } from './record.ts';
+import { failureModeOf, keepsInstance, phasesOf, rowOf, undoOf } from './procedure.ts';
+import type { Pause, PhaseName, Remediation } from './record.ts';
 import { RemediationSession } from './session.ts';
 
 /** Everything a step needs; `act` is present only in the function that may change AWS. */
@@ -26,7 +36,7 @@ export interface DriverPorts {
   readonly act?: ActPorts;
   readonly journal: RemediationJournal;
   /** The catalog in force; `undefined` for a system that is not in it any more. */
-  readonly declared: (system: string) => Promise<{ readonly system: System; readonly policy: RemediationPolicy } | undefined>;
+  readonly declared: (system: string) => Promise<Declared | undefined>;
 }
 
 /** What the state machine says when a step kept failing. */
@@ -37,16 +47,25 @@ export interface GiveUp {
 
 const observePhases = {
   confirm,
-  guard,
+  guard: guardAny,
+  'await-throwaway': awaitThrowaway,
+  'await-old-healthy': awaitOldHealthy,
+  'await-approval': awaitApproval,
   capture,
   'await-running': awaitRunning,
   'await-healthy': awaitHealthy,
   drain,
   verify,
   'await-old-running': awaitOldRunning,
+  'await-native-recovery': awaitNativeRecovery,
+  'await-swap': awaitSwap,
+  'await-recovered': awaitRecovered,
+  'await-member': awaitMember,
+  'verify-serving': verifyServing,
 } as const satisfies Partial<Record<PhaseName, ObservePhase>>;
 
 const actPhases = {
+  evidence,
   preflight,
   fence,
   launch,
@@ -58,7 +77,30 @@ const actPhases = {
   'quarantine-new': quarantineNew,
   'start-old': startOld,
   'register-old': registerOld,
+  defuse,
+  snapshot,
+  'move-volumes': moveVolumes,
+  'move-interfaces': moveInterfaces,
+  'move-addresses': moveAddresses,
+  'move-records': moveRecords,
+  'move-associations': moveAssociations,
+  rearm,
+  'return-associations': returnAssociations,
+  'return-records': returnRecords,
+  'return-addresses': returnAddresses,
+  'return-interfaces': returnInterfaces,
+  'return-volumes': returnVolumes,
+  'rearm-old': rearmOld,
   'restore-old': restoreOld,
+  'launch-throwaway': launchThrowaway,
+  'release-old': releaseOld,
+  'return-new': returnNew,
+  'restart-process': restartProcess,
+  reboot,
+  'swap-root': swapRoot,
+  'preflight-member': preflightMember,
+  'replace-member': replaceMember,
+  'quarantine-member': quarantineMember,
 } as const satisfies Partial<Record<PhaseName, ActPhase>>;
 
 type ObservePhaseName = keyof typeof observePhases;
@@ -90,10 +132,15 @@ export async function advance(ports: DriverPorts, remediationId: string, role: '
     throw new PermanentError(`There is no remediation ${remediationId}. It was never claimed, so nothing was touched; look at the incident.`);
   const { record } = session;
   if (record.state !== 'running') return ended(record);
+  const switches = await readSwitches(store, scope, record.system);
+  const stop = frozenBy(switches);
+  // Before anything else: what is frozen is not even given up, it is tried again when it goes on.
+  if (stop !== undefined) return stayFrozen(ports, session, stop);
+  if (record.frozen !== undefined) await goOn(ports, session);
   const row = rowOf(record.phase);
   if (giveUp === undefined && row.role !== role)
     return { remediationId, next: row.role, waitSeconds: 0, outcome: 'open', reason: `${record.phase} is for ${row.role}` };
-  const result = giveUp === undefined ? await runBounded(ports, session) : givenUp(giveUp);
+  const result = giveUp === undefined ? await runBounded(ports, session, switches) : givenUp(giveUp);
   return settle(ports, session, result);
 }
 
@@ -106,24 +153,25 @@ function givenUp(giveUp: GiveUp): PhaseResult {
 }
 
 /** Runs the phase; throttles wait, permanent errors fail it, the deadline ends it. A bug surfaces as an error of the function. */
-async function runBounded(ports: DriverPorts, session: RemediationSession): Promise<PhaseResult> {
+async function runBounded(ports: DriverPorts, session: RemediationSession, switches: Switches): Promise<PhaseResult> {
   const { record } = session;
   const declared = await ports.declared(record.system);
   if (declared === undefined) return { kind: 'failed', reason: `The system ${record.system} or its policy is not in the catalog any more` };
   const limitSeconds = deadlineSeconds(rowOf(record.phase).deadline, declared.policy);
-  const result = await runGuarded(ports, session, declared);
+  const result = await runGuarded(ports, session, declared, switches);
   if (result.kind !== 'wait') return result;
-  const elapsed = secondsBetween(record.phaseStartedAt, ports.observe.clock.now());
+  const elapsed = phaseSeconds(record, ports.observe.clock.now());
   if (elapsed > limitSeconds) return { kind: 'failed', reason: `${record.phase} took longer than its ${limitSeconds} s: ${result.reason}` };
   return { ...result, seconds: Math.max(result.seconds, limitSeconds / MAX_LOOKS_PER_PHASE) };
 }
 
-type Declared = { readonly system: System; readonly policy: RemediationPolicy };
+type Declared = Pick<PhaseContext<unknown>, 'system' | 'policy' | 'windows'>;
 
-async function runGuarded(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
+async function runGuarded(ports: DriverPorts, session: RemediationSession, declared: Declared, switches: Switches): Promise<PhaseResult> {
   try {
-    const paused = await stopReason(ports, session.record);
-    return paused === undefined ? await runPhase(ports, session, declared) : { kind: 'failed', reason: paused };
+    session.guardMutations(() => refuseWhileFrozen(ports, session.record.system));
+    const paused = stopReason(session.record, switches);
+    return paused === undefined ? await runPhase(ports, session, declared) : { kind: 'failed', reason: paused, isStopped: true };
   } catch (error) {
     if (error instanceof RetryableError)
       return { kind: 'wait', seconds: RETRY_SECONDS, reason: `To be tried again: ${error.message}`, memory: session.record.memory };
@@ -133,22 +181,53 @@ async function runGuarded(ports: DriverPorts, session: RemediationSession, decla
 }
 
 /** A pause or an abort takes a repair to its safe point: undone before the drain, finished after it. An unreadable switch counts as paused. */
-async function stopReason(ports: DriverPorts, record: Remediation): Promise<string | undefined> {
+function stopReason(record: Remediation, switches: Switches): string | undefined {
   if (!rowOf(record.phase).isBeforeDrain || record.failure !== undefined) return undefined;
   if (record.abort !== undefined) return `Aborted by ${record.abort.by}: ${record.abort.reason}`;
   if (record.phase === 'guard') return undefined;
-  const { store, scope } = ports.observe;
-  for (const target of ['global', `system#${record.system}`]) {
-    // two reads; the first that is set decides
-    const pause = await readRecord(store, pauseType, keys.pause(scope, target));
-    if (pause?.body.isPaused === true) return `Paused (${target}) by ${pause.body.by}: ${pause.body.reason}`;
+  if (!switches.isKnown) return `The pause switches could not be read, which counts as paused: ${switches.why}`;
+  const pause = switches.pauses.find(({ isPaused }) => isPaused);
+  return pause === undefined ? undefined : `Paused (${pause.target}) by ${pause.by}: ${pause.reason}`;
+}
+
+/** A freeze may come in the middle of a step: the very next call waits. */
+async function refuseWhileFrozen({ observe: { store, scope } }: DriverPorts, system: string): Promise<void> {
+  const stop = frozenBy(await readSwitches(store, scope, system));
+  if (stop !== undefined) throw new RetryableError(`Frozen (${stop.target}) by ${stop.by}: ${stop.reason}`);
+}
+
+const FROZEN_LOOK_SECONDS = 30;
+
+/** Stays exactly where it is: says once what is half-done, pages once after ten minutes, and looks again. */
+async function stayFrozen(ports: DriverPorts, session: RemediationSession, stop: Pause): Promise<DriverAnswer> {
+  const { record } = session;
+  const now = ports.observe.clock.now();
+  if (record.frozen === undefined) {
+    const frozen = freeze(record, stop, now);
+    await ports.journal.frozen(frozen);
+    await session.save(frozen);
   }
-  return undefined;
+  const since = session.record.frozen;
+  const seconds = since === undefined ? 0 : secondsBetween(since.at, now);
+  if (since !== undefined && since.pagedAt === undefined && seconds >= FREEZE_PAGE_SECONDS) {
+    await ports.journal.frozenTooLong(session.record);
+    await session.save({ ...session.record, frozen: { ...since, pagedAt: now } });
+  }
+  // A look writes about seven events of an execution: who freezes for a night must not use them up.
+  const waitSeconds = seconds < FREEZE_PAGE_SECONDS ? FROZEN_LOOK_SECONDS : MAX_WAIT_SECONDS;
+  return { remediationId: record.id, next: rowOf(record.phase).role, waitSeconds, outcome: 'open', reason: session.record.reason };
+}
+
+async function goOn(ports: DriverPorts, session: RemediationSession): Promise<void> {
+  const thawed = thaw(session.record, ports.observe.clock.now());
+  await ports.journal.thawed(session.record, thawed);
+  await session.save(thawed);
 }
 
 async function runPhase(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
   const { phase } = session.record;
-  if (phase === 'finish') return { kind: 'done', reason: session.record.failure?.reason ?? 'Replaced and verified' };
+  if (phase === 'finish')
+    return { kind: 'done', reason: session.record.failure?.reason ?? (keepsInstance(session.record) ? 'It serves again' : 'Replaced and verified') };
   if (isObservePhase(phase)) return observePhases[phase]({ ports: ports.observe, session, ...declared });
   if (isActPhase(phase) && ports.act !== undefined) return actPhases[phase]({ ports: ports.act, session, ...declared });
   throw new Error(`The phase ${phase} has no code in this role`);
@@ -184,8 +263,9 @@ export function transition(record: Remediation, result: Exclude<PhaseResult, { k
   const outcome = phaseOutcomes[result.kind];
   const course = outcome === 'done' ? { remaining: result.patch?.remaining ?? record.remaining } : courseAfterFailure(record, result, now);
   const [phase = 'finish', ...remaining] = course.remaining;
+  const { frozenSeconds: _frozen, ...before } = record;
   return {
-    ...record,
+    ...before,
     ...result.patch,
     ...course,
     phase,
@@ -201,7 +281,7 @@ type Course = Pick<Remediation, 'path' | 'pathReason' | 'nextPaths' | 'triedPath
 
 /** The next path of the ladder, else what undoes the phase; the first failure is the one people are told. */
 function courseAfterFailure(record: Remediation, result: Exclude<PhaseResult, { kind: 'wait' }>, now: Timestamp): Course {
-  const escalation = result.kind === 'failed' ? escalationOf(record, result.reason, now) : undefined;
+  const escalation = result.kind === 'failed' && result.isStopped !== true ? escalationOf(record, result.reason, now) : undefined;
   if (escalation !== undefined) return escalation;
   const failure = { phase: record.phase, reason: result.reason, ...(result.kind === 'vetoed' ? { guardrail: result.guardrail } : {}) };
   return { failure: record.failure ?? failure, remaining: remainingAfterFailure(record) };
@@ -225,5 +305,5 @@ function escalationOf(record: Remediation, reason: string, now: Timestamp): Cour
 
 /** A failed compensation is not compensated again: a person is told what is half-done. */
 function remainingAfterFailure(record: Remediation): readonly PhaseName[] {
-  return isCompensation(record.phase) ? ['finish'] : [...rowOf(record.phase).onFailure[failureModeOf(record)], 'finish'];
+  return [...undoOf(record), 'finish'];
 }

@@ -1,11 +1,18 @@
-import type { RemediationPolicy, System } from '../catalog/schema.ts';
+import { openWindow } from '../catalog/maintenance.ts';
+import type { MaintenanceWindow, RemediationPolicy, System } from '../catalog/schema.ts';
 import { PermanentError } from '../environment/errors.ts';
-import { secondsBetween, type Timestamp } from '../environment/time.ts';
+import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
 import { tagKeys } from '../inventory/records.ts';
+import { isRequested, revertRefusal } from './asked.ts';
 import { groupLimit, isBreakerOpen } from './breaker.ts';
+import { causeText, openCausesOf } from './cause-breaker.ts';
+import { replacementRowOf } from './capability.ts';
 import type { ImageChoice } from './image-choice.ts';
+import type { PathChoice } from './path-choice.ts';
 import type { AlarmFacts, InstanceFacts, InstanceStatus, TargetHealth } from './ports.ts';
-import type { Group, Pause, Platform, Remediation, Slot } from './record.ts';
+import { failureModeOf } from './procedure.ts';
+import type { Group, PathName, Pause, Platform, Remediation, Slot } from './record.ts';
+import type { RecoveryCapability } from './recovery-ports.ts';
 
 /** A fact that was read, or why it could not be read. A guardrail that needs an unknown fact vetoes: fail closed. */
 export type Known<Value> = { readonly isKnown: true; readonly value: Value } | { readonly isKnown: false; readonly why: string };
@@ -39,12 +46,22 @@ export interface GuardrailFacts {
   /** `undefined`: EC2 says there is no such instance. */
   readonly instance: Known<InstanceFacts | undefined>;
   readonly isGroupMember: Known<boolean>;
+  /** What the instance can take; `undefined` when it is gone. */
+  readonly capability: Known<RecoveryCapability | undefined>;
+  /** The way to repair, chosen by the table of `path-choice.ts`. */
+  readonly path: Known<PathChoice>;
   readonly status: Known<InstanceStatus | undefined>;
   readonly targets: Known<readonly TargetHealth[]>;
   /** The alarm that triggered, when one did. */
   readonly alarm: Known<AlarmFacts | undefined>;
   readonly isImageInLineage: Known<boolean>;
   readonly image: Known<ImageChoice>;
+  /** When the system's last drill passed. */
+  readonly drillPassedAt?: Known<Timestamp | undefined>;
+  /** Maintenance windows of the catalog in force. */
+  readonly windows?: readonly MaintenanceWindow[];
+  /** The remediation that this one takes back. */
+  readonly revertOf?: Known<Remediation | undefined>;
 }
 
 export interface GuardrailVerdict {
@@ -100,7 +117,9 @@ function matchesAlarm(listed: string, alarmName: string): boolean {
 }
 
 function evaluateAllowList(facts: GuardrailFacts): Verdict {
-  const { trigger } = facts.remediation;
+  const { trigger, request } = facts.remediation;
+  // The list says what may repair by itself; what a person asks for by name is theirs to answer for.
+  if (request !== undefined && isRequested(trigger)) return pass(`${request.by} asked for it: ${request.reason}`);
   if (!isTriggerListed(facts.policy, trigger))
     return veto(`The policy ${facts.policy.metadata.name} does not list ${trigger.originalAlarmName ?? trigger.kind} as a trigger`);
   if (trigger.alarmName === undefined) return pass(`The policy lists ${trigger.kind}`);
@@ -124,12 +143,28 @@ function corroborationOf(instance: InstanceFacts, system: System): string | unde
 function provenanceFindings(facts: GuardrailFacts, instance: InstanceFacts): readonly string[] {
   const findings: string[] = [];
   const inLineage = facts.isImageInLineage;
+  const drill = drillText(facts);
+  if (drill !== undefined) return findings.concat(surroundingFindings(facts, instance));
   if (!inLineage.isKnown) findings.push(`the image history could not be read: ${inLineage.why}`);
   else if (!inLineage.value) findings.push(`its image ${instance.imageId} was never an approved image of the role`);
-  if (corroborationOf(instance, facts.system) === undefined) findings.push('no role, security group or subnet confirms that it belongs to the system');
-  if (!facts.system.spec.recovery.stateful && instance.dataVolumeIds.length > 0)
+  return findings.concat(surroundingFindings(facts, instance));
+}
+
+/** What the instance itself shows against its tag. */
+function surroundingFindings({ system }: GuardrailFacts, instance: InstanceFacts): readonly string[] {
+  const findings: string[] = [];
+  if (corroborationOf(instance, system) === undefined) findings.push('no role, security group or subnet confirms that it belongs to the system');
+  if (!system.spec.recovery.stateful && instance.dataVolumeIds.length > 0)
     findings.push(`it has data volumes (${instance.dataVolumeIds.join(', ')}) though the system is declared stateless`);
   return findings;
+}
+
+const DRILL_COUNTS_SECONDS = 90 * 86_400;
+
+/** A drill that passed stands for the lineage of the image: the procedure has been seen to work here (design section 7). */
+function drillText({ drillPassedAt, now }: GuardrailFacts): string | undefined {
+  const at = drillPassedAt?.isKnown === true ? drillPassedAt.value : undefined;
+  return at !== undefined && secondsBetween(at, now) <= DRILL_COUNTS_SECONDS ? `a drill of the system passed at ${at}` : undefined;
 }
 
 function evaluateOptIn(facts: GuardrailFacts): Verdict {
@@ -141,21 +176,66 @@ function evaluateOptIn(facts: GuardrailFacts): Verdict {
     if (facts.remediation.mode === 'dry-run') return pass('Dry run: nothing will be touched');
     const findings = provenanceFindings(facts, instance);
     if (findings.length > 0) return { verdict: 'approve', reason: `auto falls to approve: ${findings.join('; ')}` };
-    return pass(`Opted in by tag, image ${instance.imageId} is in the lineage, and ${corroborationOf(instance, facts.system) ?? 'it is corroborated'}`);
+    return pass(
+      `Opted in by tag, ${drillText(facts) ?? `image ${instance.imageId} is in the lineage`}, and ${corroborationOf(instance, facts.system) ?? 'it is corroborated'}`,
+    );
   });
 }
 
-/** Capability rows (design section 7): what this procedure replaces. */
+const approve = (reason: string): Verdict => ({ verdict: 'approve', reason });
+
+function goneVerdict({ spec }: System): Verdict {
+  return spec.recovery.stateful
+    ? approve('The instance of a stateful system is gone: a person must see whether its data volumes have outlived it')
+    : pass('The instance is gone; nothing of it can be lost');
+}
+
+/**
+ * A stateful system needs a fresh snapshot before harm, or an approval (design section 7). A snapshot holds what was written before it,
+ * so it is enough only where its recovery point objective leaves room for that; what is on the root volume never moves.
+ */
+function dataVerdict({ spec }: System, { dataVolumeIds }: InstanceFacts): Verdict {
+  const { stateful, rpoSeconds } = spec.recovery;
+  if (!stateful) return pass('The system is stateless');
+  if (dataVolumeIds.length === 0) return approve('The system is stateful and the instance has no data volume: what is on its root would not move');
+  return rpoSeconds > 0
+    ? pass(`A stateful stand-alone instance; its ${dataVolumeIds.length} data volume(s) move, after snapshots not older than ${rpoSeconds} s`)
+    : approve('The system is stateful and allows no loss of data (rpoSeconds 0), which no snapshot before the stop can promise');
+}
+
+/** Its group launches, from what its own template names. */
+export const isForGroup = (choice: PathChoice): boolean => choice.kind === 'chosen' && choice.path === 'group-member';
+
+/** A group ends its member with all its volumes, whatever they hold. */
+function memberVerdict({ spec }: System, reason: string): Verdict {
+  return spec.recovery.stateful ? approve(`The system is stateful, and ${reason}: the volumes of the old member end with it`) : pass(sentence(reason));
+}
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+
+/** Capability rows (`capability.ts`, design section 7), as far as the chosen path or one that may follow it puts another disk to work. */
 function evaluateCapability(facts: GuardrailFacts): Verdict {
-  if (facts.system.spec.recovery.stateful) return veto('The system is stateful: it needs a fresh snapshot or an approval, which this version does not take');
-  return needs(facts.instance, 'The instance', (instance) => {
-    if (instance === undefined) return pass('The instance is gone; nothing of it can be lost');
-    if (instance.lifecycle === 'spot') return veto('Spot instances are not replaced by this version: the request would not be kept');
-    if (instance.rootDeviceType !== 'ebs') return veto('Instance-store roots are not replaced: stopping would erase the evidence');
-    return needs(facts.isGroupMember, 'Group membership', (isMember) =>
-      isMember ? veto('It belongs to an Auto Scaling group, which replaces its own members') : pass('A stand-alone instance with an EBS root'),
-    );
+  return needs(facts.path, 'The way to repair', (choice) => {
+    if (choice.kind === 'none') return veto(choice.reason);
+    if (choice.path === 'group-member') return memberVerdict(facts.system, choice.reason);
+    const isKept = ![choice.path, ...choice.nextPaths].some((path) => !isHarmlessToDisks(path));
+    return isKept ? pass(`It keeps its disks: ${choice.reason}`) : evaluateReplacement(facts, choice.reason);
   });
+}
+
+const isHarmlessToDisks = (path: PathName): boolean => path === 'native-recovery' || path === 'restart' || path === 'reboot';
+
+function evaluateReplacement(facts: GuardrailFacts, reason: string): Verdict {
+  return needs(facts.instance, 'The instance', (instance) =>
+    needs(facts.capability, 'What the instance can take', (capability) => {
+      if (instance === undefined) return goneVerdict(facts.system);
+      const row = replacementRowOf({ instance, isGroupMember: false, isFenced: failureModeOf(facts.remediation) === 'fenced', capability });
+      // A row that vetoes has already taken the replacement out of the ladder.
+      if (row.verdict === 'approve') return approve(row.reason);
+      const data = dataVerdict(facts.system, instance);
+      return data.verdict === 'pass' ? pass(`${row.reason}; ${reason}`) : data;
+    }),
+  );
 }
 
 function triggerState(facts: GuardrailFacts): Verdict {
@@ -183,9 +263,16 @@ function contradiction(facts: GuardrailFacts): string | undefined {
   return facts.targets.value.every((target) => target.state === 'healthy') ? 'its targets are healthy' : undefined;
 }
 
-function leftAlone(facts: GuardrailFacts, instance: InstanceFacts): string | undefined {
+/** What keeps also a person's request away: somebody said so, or it is done already. */
+function setApart(instance: InstanceFacts): string | undefined {
   if (instance.tags[tagKeys.hold] !== undefined) return `It is on hold (${instance.tags[tagKeys.hold]})`;
-  if (instance.tags[tagKeys.quarantine] !== undefined) return 'It is in quarantine already';
+  return instance.tags[tagKeys.quarantine] === undefined ? undefined : 'It is in quarantine already';
+}
+
+function leftAlone(facts: GuardrailFacts, instance: InstanceFacts): string | undefined {
+  const apart = setApart(instance);
+  // Its age and a stop on purpose bind what acts by itself; a person may know better.
+  if (apart !== undefined || facts.remediation.request !== undefined) return apart;
   if (instance.state === 'stopped' || instance.state === 'stopping') return 'It was stopped on purpose';
   const ageSeconds = secondsBetween(instance.launchedAt, facts.now);
   const graceSeconds = facts.policy.spec.healthCheckGraceSeconds;
@@ -197,6 +284,7 @@ function evaluatePending(facts: GuardrailFacts): Verdict {
     if (instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down') return pass('EC2 says the instance is gone');
     const alone = leftAlone(facts, instance);
     if (alone !== undefined) return veto(alone);
+    if (facts.remediation.request !== undefined) return pass('A person asked for it: nothing has to last or to be read again');
     const state = triggerState(facts);
     if (state.verdict !== 'pass') return state;
     const against = contradiction(facts);
@@ -204,7 +292,18 @@ function evaluatePending(facts: GuardrailFacts): Verdict {
   });
 }
 
+/** The breakers of shared causes as the claims have left them, then the group's own with a fresh count. */
 function evaluateBreaker(facts: GuardrailFacts): Verdict {
+  return needs(facts.platform, 'The breakers of shared causes', (platform) => {
+    const { slotId, id } = facts.remediation;
+    const open = openCausesOf(platform, slotId).find(({ probeRemediationId }) => probeRemediationId !== id);
+    return open === undefined
+      ? evaluateGroupBreaker(facts)
+      : veto(`The circuit breaker of ${causeText(open.cause)} is open since ${open.since}: several groups fail together, and this is not its probe`);
+  });
+}
+
+function evaluateGroupBreaker(facts: GuardrailFacts): Verdict {
   return needs(facts.groupCount, 'The group', (count) =>
     needs(facts.group, 'The group record', (group) => {
       const limit = groupLimit(count.members, facts.policy.spec.caps.maxUnhealthyPercent);
@@ -241,13 +340,56 @@ function evaluateRetryCap(facts: GuardrailFacts): Verdict {
 }
 
 function evaluateImage(facts: GuardrailFacts): Verdict {
+  if (facts.path.isKnown && isForGroup(facts.path.value))
+    return pass('The template of its Auto Scaling group names the image; the group is asked before anything is done');
   return needs(facts.image, 'The image to launch', (choice) => (choice.kind === 'chosen' ? pass(choice.reason) : veto(choice.reason)));
+}
+
+/** People are working: what looks like a failure is theirs. */
+function evaluateMaintenance(facts: GuardrailFacts): Verdict {
+  const open = openWindow(facts.windows ?? [], facts.system.metadata.name, facts.now);
+  if (open === undefined) return pass('No maintenance window is open');
+  return veto(`People are working (maintenance window ${open.name} of ${open.author}) until ${open.until}`);
+}
+
+/** Time enough to take the tags off before the reaper comes. */
+const QUARANTINE_MARGIN_SECONDS = 900;
+
+/** A way back needs the old instance as its remediation has put it away. */
+function evaluateQuarantine(facts: GuardrailFacts): Verdict {
+  const { revertOf } = facts.remediation;
+  if (revertOf === undefined) return pass('Nothing is taken back');
+  return needs(facts.revertOf ?? { isKnown: true, value: undefined }, 'The remediation to take back', (record) => {
+    const refusal = record === undefined ? `There is no remediation ${revertOf}` : revertRefusal(record);
+    if (refusal !== undefined) return veto(refusal);
+    return needs(facts.instance, 'The old instance', (instance) => {
+      const problem = quarantineProblem(instance, facts.remediation, facts.now);
+      return problem === undefined ? pass('The old instance is in quarantine, stopped, and may return') : veto(problem);
+    });
+  });
+}
+
+/** Why the old instance cannot return, if so. Pure. */
+export function quarantineProblem(
+  instance: InstanceFacts | undefined,
+  { oldInstanceId }: Pick<Remediation, 'oldInstanceId'>,
+  now: Timestamp,
+): string | undefined {
+  if (instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down')
+    return `${oldInstanceId} is terminated: its quarantine is over and nothing can be swapped back`;
+  const until = instance.tags[tagKeys.quarantineUntil];
+  if (instance.tags[tagKeys.quarantine] === undefined || until === undefined) return `${oldInstanceId} is not in quarantine any more`;
+  if (addSeconds(now, QUARANTINE_MARGIN_SECONDS) >= until)
+    return `The quarantine of ${oldInstanceId} ends at ${until}; the reaper may come before it runs again`;
+  return instance.state === 'stopped' ? undefined : `${oldInstanceId} is ${instance.state}: somebody started it again`;
 }
 
 /** The guardrails in the order in which they are asked (design section 7). Preflight, fencing, capture and quarantine are phases. */
 export const guardrails: readonly Guardrail[] = [
   { name: 'pause', authority: 'design section 7, pause', evaluate: evaluatePause },
+  { name: 'maintenance window', authority: 'design section 6, MaintenanceWindow', evaluate: evaluateMaintenance },
   { name: 'platform caps', authority: 'design section 7, platform caps', evaluate: evaluatePlatformCaps },
+  // A person's request passes it (`replace`, `revert`, `drill`: design section 9).
   { name: 'allow-list', authority: 'design section 7, allow-list', evaluate: evaluateAllowList },
   { name: 'opt-in and provenance', authority: 'design section 7, opt-in and provenance', evaluate: evaluateOptIn },
   { name: 'capability', authority: 'design section 7, capability rows', evaluate: evaluateCapability },
@@ -256,10 +398,24 @@ export const guardrails: readonly Guardrail[] = [
   { name: 'one at a time', authority: 'design section 7, one at a time', evaluate: evaluateOneAtATime },
   { name: 'retry cap', authority: 'design section 7, retry cap', evaluate: evaluateRetryCap },
   { name: 'image choice', authority: 'design section 7, image choice', evaluate: evaluateImage },
+  { name: 'quarantine', authority: 'design section 9, revert', evaluate: evaluateQuarantine },
 ];
+
+/** Of what does no repair of trouble only these are asked: the others speak of a failing instance, or of an image to launch. */
+const askedOf = {
+  revert: ['pause', 'maintenance window', 'platform caps', 'allow-list', 'one at a time', 'quarantine'],
+  drill: ['pause', 'maintenance window', 'platform caps', 'allow-list', 'capability', 'one at a time', 'retry cap', 'image choice'],
+} as const;
+
+function isAsked({ name }: Guardrail, { revertOf, isDrill }: Remediation): boolean {
+  const only: readonly string[] | undefined = revertOf === undefined ? (isDrill ? askedOf.drill : undefined) : askedOf.revert;
+  return only === undefined ? name !== 'quarantine' : only.includes(name);
+}
 
 /** Asks every guardrail. All are asked, so that the record shows every reason; the first that does not pass decides. */
 export function evaluateGuardrails(facts: GuardrailFacts): { readonly verdicts: readonly GuardrailVerdict[]; readonly decisive: GuardrailVerdict | undefined } {
-  const verdicts = guardrails.map((guardrail) => ({ name: guardrail.name, ...guardrail.evaluate(facts) }));
+  const verdicts = guardrails
+    .filter((guardrail) => isAsked(guardrail, facts.remediation))
+    .map((guardrail) => ({ name: guardrail.name, ...guardrail.evaluate(facts) }));
   return { verdicts, decisive: verdicts.find((verdict) => verdict.verdict !== 'pass') };
 }

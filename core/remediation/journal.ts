@@ -1,14 +1,18 @@
 import type { CompiledCatalog } from '../catalog/schema.ts';
 import { lastDeployment } from '../deployments/deployments.ts';
 import { present } from '../environment/present.ts';
+import type { Timestamp } from '../environment/time.ts';
 import { etaSeconds } from '../incidents/eta.ts';
-import { addTimelineEvent, type IncidentPorts, setIncidentState } from '../incidents/incidents.ts';
+import { addTimelineEvent, type IncidentPorts, recordResolvedSignal, setIncidentState } from '../incidents/incidents.ts';
+import { composeDriftMessage } from '../incidents/drift.ts';
 import { composeMessage, type MessageStep } from '../incidents/messages.ts';
 import { notify, type NotifyPorts } from '../incidents/notify.ts';
 import { type Incident, incidentType } from '../incidents/record.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
+import { captureType } from './capture.ts';
 import { pastRecoverySeconds } from './history.ts';
+import { doingText } from './path-words.ts';
 import { rowOf } from './procedure.ts';
 import type { Remediation } from './record.ts';
 
@@ -18,6 +22,12 @@ export interface RemediationJournal {
   phaseEnded(before: Remediation, after: Remediation): Promise<void>;
   /** The remediation is over: `record` carries its final state. */
   finished(record: Remediation): Promise<void>;
+  /** A freeze was seen: `record` says what is half-done. */
+  frozen(record: Remediation): Promise<void>;
+  /** It has been frozen for ten minutes: a person is told, once. */
+  frozenTooLong(record: Remediation): Promise<void>;
+  /** The freeze is over; `after` goes on. */
+  thawed(before: Remediation, after: Remediation): Promise<void>;
   /** The page that was armed before the repair began has come due (design section 4). */
   pageAnyway(record: Remediation): Promise<void>;
 }
@@ -42,8 +52,18 @@ export function createJournal(ports: JournalPorts): RemediationJournal {
   return {
     phaseEnded: (before, after) => phaseEnded(ports, before, after),
     finished: (record) => finished(ports, record),
-    pageAnyway: (record) => tell(ports, record, 'needs-person', 'page-anyway'),
+    frozen: (record) => note(ports, record, `frozen:${record.frozen?.at ?? ''}`, record.reason),
+    frozenTooLong: (record) => tell(ports, record, 'needs-person', `frozen:${record.frozen?.at ?? ''}`),
+    thawed: (before, after) => note(ports, before, `thawed:${before.frozen?.at ?? ''}`, after.reason),
+    // Who has not answered is asked once more, with the same command.
+    pageAnyway: (record) => tell(ports, record, isAsking(record) ? 'approval-needed' : 'needs-person', 'page-anyway'),
   };
+}
+
+const isAsking = (record: Remediation): boolean => record.state === 'running' && record.phase === 'await-approval' && record.approval?.granted === undefined;
+
+async function note(ports: JournalPorts, record: Remediation, eventId: string, text: string): Promise<void> {
+  await addTimelineEvent(ports, record.incidentId, { at: ports.clock.now(), eventId: `${record.id}:${eventId}`, kind: 'remediation', text });
 }
 
 async function phaseEnded(ports: JournalPorts, before: Remediation, after: Remediation): Promise<void> {
@@ -55,10 +75,35 @@ async function phaseEnded(ports: JournalPorts, before: Remediation, after: Remed
     kind: 'remediation',
     text: `${rowOf(last.name).summary}: ${last.outcome}. ${last.reason}`,
   });
-  if (last.name === 'guard' && last.outcome === 'done') {
-    await setIncidentState(ports, before.incidentId, 'repairing', `Replacing ${before.oldInstanceId}`, last.endedAt);
-    await tell(ports, after, 'replacing', 'replacing');
-  }
+  if (last.name !== 'guard' || last.outcome !== 'done') return;
+  if (isAsking(after)) return tell(ports, after, 'approval-needed', 'approval-needed');
+  await setIncidentState(ports, before.incidentId, 'repairing', repairText(after), last.endedAt);
+  // A drill is told of when it is over: nobody has to look at it meanwhile.
+  if (!before.isDrill) await tell(ports, after, 'replacing', 'replacing');
+}
+
+function repairText(record: Remediation): string {
+  const { isDrill, revertOf, oldInstanceId } = record;
+  if (isDrill) return 'The drill begins';
+  const doing = doingText(record);
+  return revertOf === undefined ? `${doing.charAt(0).toUpperCase()}${doing.slice(1)}` : `Taking ${revertOf} back: ${oldInstanceId} returns`;
+}
+
+/** A request that has its answer is over; what it left half-done keeps the incident open all the same. */
+async function endRequest(ports: JournalPorts, { request, incidentId, trigger, reason, oldInstanceId }: Remediation, at: Timestamp): Promise<void> {
+  const incident = request === undefined ? undefined : (await readRecord(ports.store, incidentType, keys.incident(ports.scope, incidentId)))?.body;
+  if (incident === undefined) return;
+  const { kind, rule, fingerprint } = trigger;
+  const said = { kind, rule, at, source: 'perennial', scope: ports.scope, summary: reason, details: {} };
+  const signal = { ...said, subject: { type: 'instance', id: oldInstanceId }, severity: 'info', state: 'resolved' } as const;
+  await recordResolvedSignal(ports, { signal, fingerprint, place: incident.place });
+}
+
+/** Which message says how it ended. */
+function endingStep(record: Remediation & { readonly state: Exclude<Remediation['state'], 'running'> }, incident: Incident | undefined): MessageStep {
+  if (record.isDrill) return 'drill-ended';
+  // What is over needs nobody, however the repair ended; only who asked for it must hear that nothing came of it.
+  return incident?.state === 'resolved' && record.request === undefined ? 'recovered' : endings[record.state].step;
 }
 
 async function finished(ports: JournalPorts, record: Remediation): Promise<void> {
@@ -71,11 +116,23 @@ async function finished(ports: JournalPorts, record: Remediation): Promise<void>
     kind: 'remediation',
     text: `Remediation ${record.state}: ${record.reason}`,
   });
-  const incident = await setIncidentState(ports, record.incidentId, ending.incident, record.reason, at);
-  const isQuiet = record.state === 'vetoed' && quietGuardrails.includes(record.failure?.guardrail ?? '');
-  // What is over needs nobody, however the repair ended.
-  const step = incident?.state === 'resolved' ? 'recovered' : ending.step;
+  await endRequest(ports, record, at);
+  const incident = await setIncidentState(ports, record.incidentId, record.isDrill ? 'resolved' : ending.incident, record.reason, at);
+  // Who asked by hand is told in any case.
+  const isQuiet = record.request === undefined && record.state === 'vetoed' && quietGuardrails.includes(record.failure?.guardrail ?? '');
+  const step = endingStep({ ...record, state: record.state }, incident);
   if (!isQuiet) await tell(ports, record, step, step);
+  if (record.state === 'succeeded') await tellCodeOwner(ports, record);
+}
+
+/** Who describes the old instance as code must hear of the new id before the next apply. */
+async function tellCodeOwner(ports: JournalPorts, record: Remediation): Promise<void> {
+  const { newInstanceId, oldInstanceId, isDrill } = record;
+  if (isDrill || newInstanceId === undefined || newInstanceId === oldInstanceId) return;
+  const owner = (await readRecord(ports.store, captureType, keys.capture(ports.scope, oldInstanceId)))?.body.codeOwner;
+  if (owner === undefined) return;
+  const message = composeDriftMessage({ ...record, newInstanceId }, owner);
+  await notify(ports, { id: `${record.id}:drift`, step: 'drift', severity: 'info', incidentId: record.incidentId, remediationId: record.id, message });
 }
 
 async function tell(ports: JournalPorts, record: Remediation, step: MessageStep, idSuffix: string): Promise<void> {

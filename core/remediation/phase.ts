@@ -1,6 +1,9 @@
-import type { RemediationPolicy, System } from '../catalog/schema.ts';
+import type { MaintenanceWindow, RemediationPolicy, System } from '../catalog/schema.ts';
 import type { Clock, Scope } from '../environment/ports.ts';
 import type { RecordStore } from '../records/store.ts';
+import type { AttachmentPorts } from './attachment-ports.ts';
+import type { CommandRunner } from './command-ports.ts';
+import type { GroupChanger, GroupReader } from './member-ports.ts';
 import type {
   AlarmCloner,
   AlarmReader,
@@ -15,6 +18,8 @@ import type {
   TargetRegistrar,
 } from './ports.ts';
 import type { Remediation } from './record.ts';
+import type { RecoveryPorts, RecoveryReader } from './recovery-ports.ts';
+import type { DashboardKeeper } from './dashboard-ports.ts';
 import type { RemediationSession } from './session.ts';
 
 /** What reading phases may use. */
@@ -26,17 +31,22 @@ export interface ObservePorts {
   readonly targets: TargetReader;
   readonly images: ImageReader;
   readonly captures: CaptureReader;
+  readonly recovery: RecoveryReader;
+  readonly groups: GroupReader;
   readonly alarms: AlarmReader;
 }
 
 /** What changing phases may use beside that. Nothing here can terminate an instance. */
-export interface ActPorts extends ObservePorts {
+export interface ActPorts extends ObservePorts, AttachmentPorts, RecoveryPorts {
+  readonly groupChanger: GroupChanger;
   readonly launcher: ReplacementLauncher;
   readonly registrar: TargetRegistrar;
   readonly power: InstancePower;
   readonly evidence: EvidenceCollector;
+  readonly commands: CommandRunner;
   readonly quarantine: QuarantineKeeper;
   readonly alarmCloner: AlarmCloner;
+  readonly dashboards: DashboardKeeper;
 }
 
 /** What a phase works with. */
@@ -45,6 +55,8 @@ export interface PhaseContext<Ports> {
   readonly session: RemediationSession;
   readonly system: System;
   readonly policy: RemediationPolicy;
+  /** Maintenance windows of the catalog in force. */
+  readonly windows?: readonly MaintenanceWindow[];
 }
 
 /** Facts a phase adds to the record. */
@@ -52,7 +64,11 @@ export type RecordPatch = Partial<
   Pick<
     Remediation,
     | 'remaining'
+    | 'approval'
+    | 'drill'
+    | 'oldInstanceId'
     | 'isFenced'
+    | 'parts'
     | 'path'
     | 'pathReason'
     | 'nextPaths'
@@ -73,7 +89,12 @@ export type PhaseResult =
   | { readonly kind: 'done'; readonly reason: string; readonly patch?: RecordPatch }
   /** Look again after `seconds`, remembering `memory`. */
   | { readonly kind: 'wait'; readonly seconds: number; readonly reason: string; readonly memory?: Remediation['memory']; readonly patch?: RecordPatch }
-  | { readonly kind: 'failed'; readonly reason: string; readonly patch?: RecordPatch }
+  | {
+      readonly kind: 'failed';
+      readonly reason: string;
+      readonly patch?: RecordPatch;
+      /** By a person's will: no next path is tried. */ readonly isStopped?: true;
+    }
   /** A guardrail said no; nothing was touched. */
   | { readonly kind: 'vetoed'; readonly guardrail: string; readonly reason: string; readonly patch?: RecordPatch }
   /** Dry run: it would have gone on. */

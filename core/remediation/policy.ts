@@ -1,24 +1,28 @@
 import type { RemediationPolicy } from '../catalog/schema.ts';
 import type { DeadlineField } from './procedure.ts';
 
-/** A confirm phase may take this much longer than the pending time, a verify phase than the verification time. */
+/** Phases that end by themselves, at a moment that people know, may take this much longer before the driver ends them. */
 const MARGIN_SECONDS = 300;
 
+type Spec = RemediationPolicy['spec'];
+
+const deadlines: Readonly<Record<DeadlineField, (spec: Spec) => number>> = {
+  confirmDeadlineSeconds: (spec) => spec.pendingSeconds + MARGIN_SECONDS,
+  verifyDeadlineSeconds: (spec) => spec.verifiedAfterSeconds + MARGIN_SECONDS,
+  launchDeadlineSeconds: (spec) => spec.launchDeadlineSeconds,
+  healthyDeadlineSeconds: (spec) => spec.healthyDeadlineSeconds,
+  drainDeadlineSeconds: (spec) => spec.drainSeconds + spec.drainDeadlineSeconds,
+  snapshotDeadlineSeconds: (spec) => spec.snapshotDeadlineSeconds,
+  moveDeadlineSeconds: (spec) => spec.moveDeadlineSeconds,
+  stopDeadlineSeconds: (spec) => spec.stopDeadlineSeconds,
+  nativeRecoverySeconds: (spec) => spec.nativeRecoverySeconds + MARGIN_SECONDS,
+  stepDeadlineSeconds: (spec) => spec.stepDeadlineSeconds,
+  // The group drains and ends the old member before it launches the new one.
+  memberDeadlineSeconds: (spec) => spec.drainSeconds + spec.launchDeadlineSeconds + spec.healthyDeadlineSeconds,
+  approvalExpiresSeconds: (spec) => spec.approvalExpiresSeconds + MARGIN_SECONDS,
+};
+
 /** How long a phase may take by this policy, in seconds. */
-export function deadlineSeconds(field: DeadlineField, policy: RemediationPolicy): number {
-  const { spec } = policy;
-  switch (field) {
-    case 'confirmDeadlineSeconds':
-      return spec.pendingSeconds + MARGIN_SECONDS;
-    case 'verifyDeadlineSeconds':
-      return spec.verifiedAfterSeconds + MARGIN_SECONDS;
-    case 'launchDeadlineSeconds':
-      return spec.launchDeadlineSeconds;
-    case 'healthyDeadlineSeconds':
-      return spec.healthyDeadlineSeconds;
-    case 'drainDeadlineSeconds':
-      return spec.drainSeconds + spec.drainDeadlineSeconds;
-    case 'stopDeadlineSeconds':
-      return spec.stopDeadlineSeconds;
-  }
+export function deadlineSeconds(field: DeadlineField, { spec }: RemediationPolicy): number {
+  return deadlines[field](spec);
 }

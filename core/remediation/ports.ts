@@ -54,8 +54,8 @@ export interface InstanceReader {
 
 /** Reads everything that a replacement must get back. */
 export interface CaptureReader {
-  /** `undefined` when the instance is gone or terminated. `targetGroupNames` are those its system declares. */
-  capture(instanceId: string, targetGroupNames: readonly string[], at: Timestamp): Promise<Capture | undefined>;
+  /** `undefined` when the instance is gone or terminated. `targetGroupNames` and `hostedZones` (names) are those its system declares. */
+  capture(instanceId: string, targetGroupNames: readonly string[], at: Timestamp, hostedZones?: readonly string[]): Promise<Capture | undefined>;
 }
 
 /** Elastic Load Balancing's words; `unregistered` is ours for a target that the group does not list. */
@@ -103,6 +103,8 @@ export interface LaunchRequest {
   readonly imageId: string;
   /** Tags of the replacement, whole. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Another type than the captured one, because EC2 had no capacity for that. */
+  readonly instanceType?: string;
   /** Where the user data is read from in memory, and its hash checked; absent when there was none. */
   readonly userDataFrom?: string;
 }
@@ -112,10 +114,15 @@ export class UserDataLostError extends PermanentError {
   override readonly name = 'UserDataLostError';
 }
 
+/** EC2 has no capacity for this type in this zone just now; another type may do. Nothing was launched. */
+export class InsufficientCapacityError extends PermanentError {
+  override readonly name = 'InsufficientCapacityError';
+}
+
 export interface ReplacementLauncher {
   /** EC2's dry run and the checks it does not make (free addresses, tag limit). Touches nothing. */
   rehearse(request: LaunchRequest): Promise<{ readonly kind: 'possible' | 'impossible'; readonly reason: string }>;
-  /** Client token = remediation and attempt; also finds what an earlier, unanswered call launched. */
+  /** Client token = remediation, attempt and, where it is not the captured one, type; also finds what an earlier, unanswered call launched. */
   launch(request: LaunchRequest): Promise<{ readonly instanceId: string }>;
 }
 
@@ -139,6 +146,14 @@ export interface EvidenceCollector {
 export interface QuarantineKeeper {
   /** Puts every interface into a security group without rules; makes the group in the VPC when there is none. */
   isolate(instanceId: string, vpcId: string): Promise<{ readonly securityGroupId: string }>;
+  /** Security groups of every interface, as they are now. */
+  interfaceGroups(instanceId: string): Promise<Readonly<Record<string, readonly string[]>>>;
+  /** Puts each interface back into its groups. */
+  rejoin(instanceId: string, groups: Readonly<Record<string, readonly string[]>>): Promise<void>;
+  /** Gives the instance a profile; one that it has already stays. */
+  restoreProfile(instanceId: string, instanceProfileArn: string): Promise<void>;
+  /** Takes tags of ours off and puts back what `mark` removed. */
+  unmark(instanceId: string, removeTagKeys: readonly string[], tags: Readonly<Record<string, string>>): Promise<void>;
   /** Takes the instance profile away; gives its ARN, or nothing when there was none. */
   dropProfile(instanceId: string): Promise<{ readonly instanceProfileArn?: string }>;
   /** Sets our tags and removes foreign automation tags; gives what was removed, for the record. */
@@ -184,6 +199,8 @@ export interface AlarmCloner {
   clone(alarmName: string, originalName: string, oldInstanceId: string, newInstanceId: string): Promise<{ readonly alarmName: string }>;
   /** Takes the actions off the old instance's alarm; it is deleted with the instance. */
   retire(alarmName: string): Promise<void>;
+  /** Undoes `retire`. */
+  revive(alarmName: string): Promise<void>;
 }
 
 /** Starts the driver loop for a remediation. */

@@ -16,15 +16,28 @@ const deadlineTexts = {
   drainDeadlineSeconds: 'drainSeconds + drainDeadlineSeconds',
   stopDeadlineSeconds: 'stopDeadlineSeconds',
   verifyDeadlineSeconds: 'verifiedAfterSeconds + 300 s',
+  snapshotDeadlineSeconds: 'snapshotDeadlineSeconds',
+  moveDeadlineSeconds: 'moveDeadlineSeconds',
+  approvalExpiresSeconds: 'approvalExpiresSeconds + 300 s',
+  nativeRecoverySeconds: 'nativeRecoverySeconds + 300 s',
+  stepDeadlineSeconds: 'stepDeadlineSeconds',
+  memberDeadlineSeconds: 'drainSeconds + launchDeadlineSeconds + healthyDeadlineSeconds',
 } as const satisfies Record<DeadlineField, string>;
 
-const header = ['Phase', 'What it does', 'Role', 'Deadline', 'A pause', 'When it fails: launched first', 'When it fails: fenced'] as const;
+const header = ['Phase', 'What it does', 'Role', 'Deadline', 'Safe point of a pause or an abort', 'When it fails: launched first', 'When it fails: fenced'] as const;
 
 const undo = (phases: readonly PhaseName[]): string => (phases.length === 0 ? '–' : phases.join(', '));
 
+/** A freeze knows no safe points: it stops everything where it stands. */
+function safePointOf(name: PhaseName): string {
+  const { isBeforeDrain, onFailure } = rowOf(name);
+  if (!isBeforeDrain) return 'the end: it is finished';
+  return onFailure['launch-first'].length + onFailure.fenced.length === 0 ? 'here: nothing is to be undone' : 'back: it is undone';
+}
+
 function cellsOf(name: PhaseName): readonly string[] {
-  const { role, deadline, isBeforeDrain, onFailure, summary } = rowOf(name);
-  return [name, summary, role, deadlineTexts[deadline], isBeforeDrain ? 'undoes' : 'lets it finish', undo(onFailure['launch-first']), undo(onFailure.fenced)];
+  const { role, deadline, onFailure, summary } = rowOf(name);
+  return [name, summary, role, deadlineTexts[deadline], safePointOf(name), undo(onFailure['launch-first']), undo(onFailure.fenced)];
 }
 
 /** The procedure as a Markdown table; docs/architecture.md prints it, and a test keeps the two equal. */

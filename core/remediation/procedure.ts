@@ -1,4 +1,4 @@
-import type { PathName, PhaseName, Remediation } from './record.ts';
+import type { PartName, PathName, PhaseName, Remediation } from './record.ts';
 
 /**
  * The procedure as data: what runs, in which role, for how long, and what undoes it.
@@ -19,6 +19,14 @@ export type FailureMode = (typeof failureModes)[number];
 export interface Traits {
   /** It must be stopped before its replacement runs. */
   readonly isFenced: boolean;
+  /** What it has that moves; not known before its capture. */
+  readonly hasVolumes?: boolean;
+  readonly hasInterfaces?: boolean;
+  /** Volumes or interfaces: what is taken off one instance and put on another. */
+  readonly hasDetachables?: boolean;
+  readonly hasAddresses?: boolean;
+  readonly hasRecords?: boolean;
+  readonly hasAssociations?: boolean;
 }
 
 /** Which policy field bounds a phase, in seconds. */
@@ -28,7 +36,13 @@ export type DeadlineField =
   | 'healthyDeadlineSeconds'
   | 'drainDeadlineSeconds'
   | 'stopDeadlineSeconds'
-  | 'verifyDeadlineSeconds';
+  | 'verifyDeadlineSeconds'
+  | 'snapshotDeadlineSeconds'
+  | 'moveDeadlineSeconds'
+  | 'approvalExpiresSeconds'
+  | 'nativeRecoverySeconds'
+  | 'stepDeadlineSeconds'
+  | 'memberDeadlineSeconds';
 
 export interface PhaseRow {
   /** `observe` may only read AWS; `act` may change it, but terminate nothing. */
@@ -38,6 +52,8 @@ export interface PhaseRow {
   readonly isBeforeDrain: boolean;
   /** What runs instead of the rest when this phase fails. */
   readonly onFailure: Readonly<Record<FailureMode, readonly PhaseName[]>>;
+  /** What runs instead on a path whose way back is another one. */
+  readonly undoOnPath?: Partial<Readonly<Record<PathName, readonly PhaseName[]>>>;
   /** Runs only for an instance of which this is true. */
   readonly onlyIf?: keyof Traits;
   /** A failure is no failure of the repair while the policy's ladder has a next path: that one is taken instead. */
@@ -49,12 +65,27 @@ export interface PhaseRow {
 const nothingToUndo = { 'launch-first': [], fenced: [] } as const;
 
 /** The old one was fenced: it is all the slot has, so it must come back. */
-const bringBackOld = ['start-old', 'await-old-running', 'register-old'] as const;
+const bringBackOld = ['start-old', 'await-old-running', 'register-old', 'rearm-old'] as const;
 
-/** The replacement is taken out and kept stopped as evidence; only then may the old one of a `single` system run again. */
-const withdrawNew = ['deregister-new', 'quarantine-new'] as const;
+/**
+ * What moved goes back in reverse, the replacement is taken out and kept stopped as evidence; only then may the old one of a `single`
+ * system run again. Volumes go back last: they are taken from a stopped instance only.
+ */
+const withdrawNew = [
+  'deregister-new',
+  'return-associations',
+  'return-records',
+  'return-addresses',
+  'return-interfaces',
+  'quarantine-new',
+  'return-volumes',
+] as const;
 
 const withdraw = { 'launch-first': withdrawNew, fenced: [...withdrawNew, ...bringBackOld] } as const;
+
+/** A way back that fails puts the old instance away again; where it was to run alone, the replacement returns to service. */
+const returnOld = { revert: ['quarantine'], 'revert-fenced': ['quarantine', 'return-new', 'await-running', 'register'] } as const;
+const withdrawOld = { revert: ['deregister', 'quarantine'], 'revert-fenced': ['deregister', ...returnOld['revert-fenced']] } as const;
 
 export const procedure = {
   confirm: {
@@ -71,6 +102,27 @@ export const procedure = {
     onFailure: nothingToUndo,
     summary: 'Ask every guardrail, in order',
   },
+  'await-approval': {
+    role: 'observe',
+    deadline: 'approvalExpiresSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    summary: 'Wait for a person who approves the plan',
+  },
+  'launch-throwaway': {
+    role: 'act',
+    deadline: 'launchDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    summary: 'Launch a copy of a healthy member that the drill may break',
+  },
+  'await-throwaway': {
+    role: 'observe',
+    deadline: 'launchDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    summary: 'See that the throw-away instance keeps running',
+  },
   preflight: {
     role: 'act',
     deadline: 'confirmDeadlineSeconds',
@@ -84,6 +136,29 @@ export const procedure = {
     isBeforeDrain: true,
     onFailure: nothingToUndo,
     summary: 'Record everything the replacement must get back',
+  },
+  evidence: {
+    role: 'act',
+    deadline: 'confirmDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    summary: 'Keep what the old instance can still say: console, host tools, error lines, snapshot',
+  },
+  defuse: {
+    role: 'act',
+    deadline: 'stopDeadlineSeconds',
+    isBeforeDrain: true,
+    onlyIf: 'hasDetachables',
+    onFailure: { 'launch-first': ['rearm-old'], fenced: ['rearm-old'] },
+    summary: 'See to it that no volume and no interface can end with the old instance',
+  },
+  snapshot: {
+    role: 'act',
+    deadline: 'snapshotDeadlineSeconds',
+    isBeforeDrain: true,
+    onlyIf: 'hasVolumes',
+    onFailure: { 'launch-first': ['rearm-old'], fenced: ['rearm-old'] },
+    summary: 'Take fresh snapshots of the data volumes; wait for them where the system is stateful',
   },
   fence: {
     role: 'act',
@@ -108,6 +183,22 @@ export const procedure = {
     onFailure: withdraw,
     summary: 'See it running, see that running persists and both status checks pass',
   },
+  'move-volumes': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: true,
+    onlyIf: 'hasVolumes',
+    onFailure: withdraw,
+    summary: 'Take the data volumes off the stopped old instance and attach them to the new one at the same devices',
+  },
+  'move-interfaces': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: true,
+    onlyIf: 'hasInterfaces',
+    onFailure: withdraw,
+    summary: 'Take the secondary network interfaces, with their addresses, over to the new instance',
+  },
   register: {
     role: 'act',
     deadline: 'healthyDeadlineSeconds',
@@ -121,6 +212,30 @@ export const procedure = {
     isBeforeDrain: true,
     onFailure: withdraw,
     summary: 'Read its target health until it is healthy several times in a row',
+  },
+  'move-addresses': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: true,
+    onlyIf: 'hasAddresses',
+    onFailure: withdraw,
+    summary: 'Point the Elastic IP addresses and secondary private addresses to the new instance, which serves now',
+  },
+  'move-records': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: true,
+    onlyIf: 'hasRecords',
+    onFailure: withdraw,
+    summary: 'Write the new addresses into the DNS records that named the old ones, and see them in sync',
+  },
+  'move-associations': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: true,
+    onlyIf: 'hasAssociations',
+    onFailure: withdraw,
+    summary: 'Let the Systems Manager associations name the new instance',
   },
   deregister: {
     role: 'act',
@@ -150,6 +265,14 @@ export const procedure = {
     onFailure: nothingToUndo,
     summary: 'Keep evidence, then isolate, stop and tag the old instance',
   },
+  rearm: {
+    role: 'act',
+    deadline: 'stopDeadlineSeconds',
+    isBeforeDrain: false,
+    onlyIf: 'hasDetachables',
+    onFailure: nothingToUndo,
+    summary: 'Let what stays with the old instance end with it again, as it was',
+  },
   verify: {
     role: 'observe',
     deadline: 'verifyDeadlineSeconds',
@@ -162,20 +285,63 @@ export const procedure = {
     deadline: 'drainDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    undoOnPath: { revert: ['register', ...withdrawOld.revert], 'revert-fenced': ['register'] },
     summary: 'Take the failed replacement out of the target groups',
+  },
+  'return-associations': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: false,
+    onlyIf: 'hasAssociations',
+    onFailure: nothingToUndo,
+    summary: 'Let the Systems Manager associations name the old instance again',
+  },
+  'return-records': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: false,
+    onlyIf: 'hasRecords',
+    onFailure: nothingToUndo,
+    summary: 'Write the old addresses into the DNS records again',
+  },
+  'return-addresses': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: false,
+    onlyIf: 'hasAddresses',
+    onFailure: nothingToUndo,
+    summary: 'Point the Elastic IP addresses and secondary private addresses to the old instance again',
+  },
+  'return-interfaces': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: false,
+    onlyIf: 'hasInterfaces',
+    onFailure: nothingToUndo,
+    summary: 'Give the secondary network interfaces back to the old instance',
   },
   'quarantine-new': {
     role: 'act',
     deadline: 'stopDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    undoOnPath: { 'revert-fenced': ['return-new', 'await-running', 'register'] },
     summary: 'Keep evidence of the failed replacement, isolate it and see it stopped',
+  },
+  'return-volumes': {
+    role: 'act',
+    deadline: 'moveDeadlineSeconds',
+    isBeforeDrain: false,
+    onlyIf: 'hasVolumes',
+    onFailure: nothingToUndo,
+    summary: 'Take the data volumes off the stopped replacement and give them back to the old instance',
   },
   'start-old': {
     role: 'act',
     deadline: 'launchDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    undoOnPath: returnOld,
     summary: 'Start the fenced old instance again',
   },
   'await-old-running': {
@@ -183,6 +349,7 @@ export const procedure = {
     deadline: 'launchDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    undoOnPath: returnOld,
     summary: 'See that the old instance keeps running',
   },
   'register-old': {
@@ -190,7 +357,16 @@ export const procedure = {
     deadline: 'healthyDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    undoOnPath: withdrawOld,
     summary: 'Register the old instance with its target groups again',
+  },
+  'rearm-old': {
+    role: 'act',
+    deadline: 'stopDeadlineSeconds',
+    isBeforeDrain: false,
+    onlyIf: 'hasDetachables',
+    onFailure: nothingToUndo,
+    summary: 'Set again what ends with the old instance and what does not, as it was',
   },
   'restore-old': {
     role: 'act',
@@ -198,6 +374,113 @@ export const procedure = {
     isBeforeDrain: false,
     onFailure: nothingToUndo,
     summary: 'Register the old instance again if it is still healthy',
+  },
+  'release-old': {
+    role: 'act',
+    deadline: 'stopDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    undoOnPath: returnOld,
+    summary: 'Take the old instance out of quarantine: its security groups, profile and tags come back',
+  },
+  'await-old-healthy': {
+    role: 'observe',
+    deadline: 'healthyDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    undoOnPath: withdrawOld,
+    summary: 'Read the target health of the old instance until it is healthy several times in a row',
+  },
+  'return-new': {
+    role: 'act',
+    deadline: 'launchDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    summary: 'Take the replacement out of quarantine and start it again',
+  },
+  'await-native-recovery': {
+    role: 'observe',
+    deadline: 'nativeRecoverySeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    escalates: true,
+    summary: 'Let EC2 move the instance to another host, until its time for that is over',
+  },
+  'restart-process': {
+    role: 'act',
+    deadline: 'stepDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    escalates: true,
+    summary: 'Restart the declared service through Systems Manager and wait for the command to end',
+  },
+  reboot: {
+    role: 'act',
+    deadline: 'stepDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    escalates: true,
+    summary: 'Reboot the instance',
+  },
+  'swap-root': {
+    role: 'act',
+    deadline: 'stepDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    escalates: true,
+    summary: 'Put a new root volume from the approved image under the instance; the old one is kept as evidence',
+  },
+  'await-swap': {
+    role: 'observe',
+    deadline: 'launchDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    escalates: true,
+    summary: 'Wait for the root volume to be replaced',
+  },
+  'await-recovered': {
+    role: 'observe',
+    deadline: 'stepDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    escalates: true,
+    summary: 'Read the triggering source until it is no longer true several times in a row',
+  },
+  'preflight-member': {
+    role: 'act',
+    deadline: 'confirmDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    summary: 'Ask the group: what it has suspended, what it is doing, and whether what it would launch can be launched',
+  },
+  'replace-member': {
+    role: 'act',
+    deadline: 'stepDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    summary: 'Tell the group that the member is unhealthy, or take it into standby as evidence',
+  },
+  'await-member': {
+    role: 'observe',
+    deadline: 'memberDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    summary: 'See a new member in service and healthy in its target groups several times in a row',
+  },
+  'quarantine-member': {
+    role: 'act',
+    deadline: 'stopDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    summary: 'Isolate, stop and tag a member that was kept in standby',
+  },
+  'verify-serving': {
+    role: 'observe',
+    deadline: 'verifyDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    escalates: true,
+    summary: 'See the instance that holds the slot now serve for the verification time',
   },
   finish: {
     role: 'observe',
@@ -220,6 +503,58 @@ export const paths = {
   replace: [
     'preflight',
     'capture',
+    'evidence',
+    'defuse',
+    'snapshot',
+    'fence',
+    'launch',
+    'await-running',
+    'move-volumes',
+    'move-interfaces',
+    'register',
+    'await-healthy',
+    'move-addresses',
+    'move-records',
+    'move-associations',
+    'deregister',
+    'drain',
+    'transfer-alarms',
+    'quarantine',
+    'rearm',
+    'verify',
+    'finish',
+  ],
+  /** The old instance returns beside its replacement, which goes once the old one serves. */
+  revert: [
+    'release-old',
+    'start-old',
+    'await-old-running',
+    'register-old',
+    'await-old-healthy',
+    'deregister-new',
+    'transfer-alarms',
+    'quarantine-new',
+    'finish',
+  ],
+  /** The same where only one may run: the replacement is seen stopped before the old one starts. */
+  'revert-fenced': [
+    'deregister-new',
+    'quarantine-new',
+    'release-old',
+    'start-old',
+    'await-old-running',
+    'register-old',
+    'await-old-healthy',
+    'transfer-alarms',
+    'finish',
+  ],
+  /** The whole replacement, of a copy that serves nobody; then both go to the reaper. */
+  drill: [
+    'launch-throwaway',
+    'await-throwaway',
+    'preflight',
+    'capture',
+    'evidence',
     'fence',
     'launch',
     'await-running',
@@ -230,18 +565,64 @@ export const paths = {
     'transfer-alarms',
     'quarantine',
     'verify',
+    'quarantine-new',
     'finish',
   ],
+  /** EC2 moves the instance to another host by itself; Perennial only watches. */
+  'native-recovery': ['await-native-recovery', 'await-recovered', 'finish'],
+  /** The instance keeps everything; only the declared service begins anew. */
+  restart: ['evidence', 'restart-process', 'await-recovered', 'finish'],
+  /** The instance keeps everything but what was in memory. */
+  reboot: ['evidence', 'reboot', 'await-recovered', 'finish'],
+  /** The instance keeps its id, interfaces, addresses and data volumes; its root begins anew from the image. */
+  'root-swap': ['preflight', 'capture', 'evidence', 'swap-root', 'await-swap', 'await-recovered', 'verify-serving', 'finish'],
+  /** The Auto Scaling group replaces its own member. */
+  'group-member': ['preflight-member', 'evidence', 'replace-member', 'await-member', 'quarantine-member', 'verify-serving', 'finish'],
 } as const satisfies Record<PathName, readonly PhaseName[]>;
 
-const planned: ReadonlySet<PhaseName> = new Set([...opening, ...Object.values(paths).flat()]);
+/** The paths on which the instance stays itself: a success replaces nothing, and there is no second id. */
+const keepingPaths: readonly PathName[] = ['native-recovery', 'restart', 'reboot', 'root-swap'];
+
+/** True when a success of this record leaves the old instance in its slot. */
+export function keepsInstance({ path = 'replace' }: Pick<Remediation, 'path'>): boolean {
+  return keepingPaths.includes(path);
+}
+
+/** What a drill does beside a replacement, and the phase that asks a person: neither undoes anything. */
+const planned: ReadonlySet<PhaseName> = new Set([
+  ...opening,
+  'await-approval',
+  'launch-throwaway',
+  'await-throwaway',
+  ...paths.replace,
+  ...keepingPaths.flatMap((path) => paths[path]),
+  ...paths['group-member'],
+]);
 
 /** The phases of a path after the guard phase, in order, without those that do not apply to the instance. */
 export function phasesOf(path: PathName, traits: Traits): readonly PhaseName[] {
-  return paths[path].filter((name) => {
+  return applicable(paths[path], traits);
+}
+
+function applicable(phases: readonly PhaseName[], traits: Traits): readonly PhaseName[] {
+  return phases.filter((name) => {
     const { onlyIf } = rowOf(name);
-    return onlyIf === undefined || traits[onlyIf];
+    return onlyIf === undefined || traits[onlyIf] === true;
   });
+}
+
+/** What is known of the instance so far. */
+export function traitsOf(record: Pick<Remediation, 'isFenced' | 'topology' | 'parts'>): Traits {
+  const has = (part: PartName): boolean => record.parts?.includes(part) === true;
+  return {
+    isFenced: failureModeOf(record) === 'fenced',
+    hasVolumes: has('volumes'),
+    hasInterfaces: has('interfaces'),
+    hasDetachables: has('volumes') || has('interfaces'),
+    hasAddresses: has('addresses'),
+    hasRecords: has('records'),
+    hasAssociations: has('associations'),
+  };
 }
 
 /** All phases of a repair on this path. */
@@ -260,7 +641,17 @@ export function failureModeOf(record: Pick<Remediation, 'isFenced' | 'topology'>
   return (record.isFenced ?? record.topology === 'single') ? 'fenced' : 'launch-first';
 }
 
-/** True for a phase that only undoes: no path plans it. */
+/** What undoes this record's present phase when it fails. Once something has failed, a further failure is left to a person. */
+export function undoOf(record: Pick<Remediation, 'isFenced' | 'topology' | 'parts' | 'path' | 'phase' | 'isDrill' | 'failure'>): readonly PhaseName[] {
+  if (record.failure !== undefined) return [];
+  const { phase, path = 'replace' } = record;
+  // Whatever a drill has launched serves nobody: it is put away for the reaper, all of it.
+  if (record.isDrill) return opening.includes(phase) || phase === 'await-approval' ? [] : ['quarantine-new'];
+  const { onFailure, undoOnPath } = rowOf(phase);
+  return applicable(undoOnPath?.[path] ?? onFailure[failureModeOf(record)], traitsOf(record));
+}
+
+/** True for a phase that only undoes: no repair plans it, only the way back does. */
 export function isCompensation(phase: PhaseName): boolean {
   return !planned.has(phase);
 }

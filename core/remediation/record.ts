@@ -6,33 +6,69 @@ import type { RecordType } from '../records/record-type.ts';
 export const phaseNames = [
   'confirm',
   'guard',
+  'await-approval',
+  'launch-throwaway',
+  'await-throwaway',
   'preflight',
   'capture',
+  'evidence',
+  'defuse',
+  'snapshot',
   'fence',
   'launch',
   'await-running',
+  'move-volumes',
+  'move-interfaces',
   'register',
   'await-healthy',
+  'move-addresses',
+  'move-records',
+  'move-associations',
   'deregister',
   'drain',
   'transfer-alarms',
   'quarantine',
+  'rearm',
   'verify',
   'deregister-new',
+  'return-associations',
+  'return-records',
+  'return-addresses',
+  'return-interfaces',
   'quarantine-new',
+  'return-volumes',
   'start-old',
   'await-old-running',
   'register-old',
+  'rearm-old',
   'restore-old',
+  'release-old',
+  'await-old-healthy',
+  'return-new',
+  'await-native-recovery',
+  'restart-process',
+  'reboot',
+  'swap-root',
+  'await-swap',
+  'await-recovered',
+  'preflight-member',
+  'replace-member',
+  'await-member',
+  'quarantine-member',
+  'verify-serving',
   'finish',
 ] as const;
 export const phaseNameSchema = z.enum(phaseNames);
 export type PhaseName = z.infer<typeof phaseNameSchema>;
 
 /** The ways to repair; the procedure says which phases each has. */
-export const pathNames = ['replace'] as const;
+export const pathNames = ['replace', 'revert', 'revert-fenced', 'drill', 'native-recovery', 'restart', 'reboot', 'root-swap', 'group-member'] as const;
 export const pathNameSchema = z.enum(pathNames);
 export type PathName = z.infer<typeof pathNameSchema>;
+
+/** What moves from an instance to its replacement beside what the launch gives it. */
+export const partNames = ['volumes', 'interfaces', 'addresses', 'records', 'associations'] as const;
+export type PartName = (typeof partNames)[number];
 
 /** How a remediation can end; `running` is the only open one. */
 export const remediationStateSchema = z.enum(['running', 'succeeded', 'failed', 'vetoed', 'would-have', 'stood-down']);
@@ -61,6 +97,8 @@ export const remediationSchema = z.object({
   topology: z.enum(['multiple', 'single']),
   /** The old instance is stopped before its replacement runs; absent before procedure version 2. */
   isFenced: z.optional(z.boolean()),
+  /** What moves, as its capture found it; absent before that, and where nothing does. */
+  parts: z.optional(z.array(z.enum(partNames))),
   /** The path being taken, and why this one; `replace` where it is absent. */
   path: z.optional(pathNameSchema),
   pathReason: z.optional(z.string()),
@@ -70,6 +108,27 @@ export const remediationSchema = z.object({
   triedPaths: z.optional(z.array(z.object({ path: pathNameSchema, startedAt: z.string(), endedAt: z.string(), reason: z.string() }))),
   /** Somebody asked for its end: it goes to its nearest safe point, like under a pause. */
   abort: z.optional(z.object({ by: z.string(), reason: z.string(), at: z.string() })),
+  /** Who asked for it, when no trouble did: a replacement, a way back or a drill by hand. */
+  request: z.optional(z.object({ by: z.string(), reason: z.string(), at: z.string() })),
+  /** A person was asked, with what they had to know; `granted` once somebody said yes in time. */
+  approval: z.optional(
+    z.object({
+      requestedAt: z.string(),
+      expiresAt: z.string(),
+      /** What the guardrails found that only a person may pass. */
+      findings: z.array(z.string()),
+      plan: z.object({ phases: z.array(phaseNameSchema), imageId: z.optional(z.string()), kept: z.array(z.string()), cannotKeep: z.array(z.string()) }),
+      granted: z.optional(z.object({ by: z.string(), at: z.string() })),
+    }),
+  ),
+  /** It stands still since `at`, because somebody froze Perennial; gone when it goes on. */
+  frozen: z.optional(z.object({ at: z.string(), target: z.string(), by: z.string(), reason: z.string(), pagedAt: z.optional(z.string()) })),
+  /** How long the present phase has been frozen: its deadline does not run out meanwhile. */
+  frozenSeconds: z.optional(z.number()),
+  /** The remediation that this one takes back: its old instance returns, its replacement goes. */
+  revertOf: z.optional(z.string()),
+  /** A drill: the group it learns for, and the healthy member that its throw-away instance is a copy of. */
+  drill: z.optional(z.object({ groupId: z.string(), modelInstanceId: z.optional(z.string()) })),
   mode: z.enum(['dry-run', 'approve', 'auto']),
   isDrill: z.boolean(),
   trigger: z.object({
@@ -147,6 +206,8 @@ export const slotSchema = z.object({
   attempts: z.array(z.string()),
   /** Attempts that failed since the last one that worked; image choice falls back after one. */
   failuresInARow: z.optional(z.number()),
+  /** Of the place where a system's drills run: when the last one passed. */
+  drillPassedAt: z.optional(z.string()),
 });
 export type Slot = z.infer<typeof slotSchema>;
 export const slotType: RecordType<Slot> = { name: 'slot', schema: slotSchema };
@@ -158,7 +219,14 @@ export const groupSchema = z.object({
   /** When replacements of the group did not come up or did not stay healthy, newest last; the last 24 h. Three suspend the group. */
   failedReplacements: z.optional(z.array(z.string())),
   /** Slots with a trouble signal that still fires, and since when. */
-  unhealthy: z.array(z.object({ slotId: z.string(), at: z.string() })),
+  unhealthy: z.array(
+    z.object({
+      slotId: z.string(),
+      at: z.string(),
+      /** Which of the members that share the slot; only of members of an Auto Scaling group. */
+      instanceId: z.optional(z.string()),
+    }),
+  ),
   breaker: z.object({
     state: z.enum(['closed', 'open']),
     since: z.optional(z.string()),
@@ -180,6 +248,37 @@ export const platformSchema = z.object({
   /** Systems with an unhealthy instance, and when it was last seen. */
   unhealthySystems: z.array(z.object({ system: z.string(), at: z.string() })),
   breaker: z.object({ state: z.enum(['closed', 'open']), since: z.optional(z.string()), calmSince: z.optional(z.string()) }),
+  /** Slots whose trouble lasts and what they share with others, oldest first; at most 200, at most a day. */
+  troubles: z.optional(
+    z.array(
+      z.object({
+        slotId: z.string(),
+        groupId: z.string(),
+        groupMembers: z.number(),
+        /** The trouble is the same for as long as its incident is. */
+        incidentId: z.string(),
+        /** When it was first heard of. */
+        at: z.string(),
+        /** `zone:<name>`, `image:<id>`, `deployment:<id>`; at most 6. */
+        causes: z.array(z.string()),
+        /** The repair that was claimed last. */
+        remediationId: z.optional(z.string()),
+      }),
+    ),
+  ),
+  /** The open circuit breakers of shared causes; a closed one is not listed. At most 50. */
+  causeBreakers: z.optional(
+    z.array(
+      z.object({
+        cause: z.string(),
+        since: z.string(),
+        /** The one probe replacement that may pass while it is open. */
+        probeRemediationId: z.optional(z.string()),
+        isProbeFailed: z.boolean(),
+        calmSince: z.optional(z.string()),
+      }),
+    ),
+  ),
 });
 export type Platform = z.infer<typeof platformSchema>;
 export const platformType: RecordType<Platform> = { name: 'platform', schema: platformSchema };
@@ -188,6 +287,8 @@ export const platformType: RecordType<Platform> = { name: 'platform', schema: pl
 export const pauseSchema = z.object({
   target: z.string(),
   isPaused: z.boolean(),
+  /** The literal stop: running repairs stay where they are. Never without `isPaused`. */
+  isFrozen: z.optional(z.boolean()),
   by: z.string(),
   reason: z.string(),
   at: z.string(),

@@ -15,6 +15,7 @@ export class RemediationSession {
   readonly #store: RecordStore;
   readonly #clock: Clock;
   #current: Versioned<Remediation>;
+  #beforeMutation: () => Promise<void> = async () => undefined;
 
   constructor(store: RecordStore, clock: Clock, current: Versioned<Remediation>) {
     this.#store = store;
@@ -30,6 +31,11 @@ export class RemediationSession {
 
   get record(): Remediation {
     return this.#current.body;
+  }
+
+  /** Asked right before every mutating call; what it throws keeps the call from being made (design section 7, freeze). */
+  guardMutations(check: () => Promise<void>): void {
+    this.#beforeMutation = check;
   }
 
   get version(): number {
@@ -62,6 +68,7 @@ export class RemediationSession {
   async mutate(name: string, call: () => Promise<CallResult | undefined>): Promise<CallResult> {
     const earlier = this.record.calls[name];
     if (earlier?.outcomeAt !== undefined) return earlier.result ?? {};
+    await this.#beforeMutation();
     const intentAt = this.#clock.now();
     const intent = { attempt: (earlier?.attempt ?? 0) + 1, intentAt };
     await this.save({ ...this.record, calls: { ...this.record.calls, [name]: intent } });

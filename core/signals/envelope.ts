@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { parseTimestamp, type Timestamp } from '../environment/time.ts';
 import type { DeployDetail } from '../deployments/record.ts';
 import type { Scope } from '../environment/ports.ts';
-import type { Severity, Subject } from './signal.ts';
+import type { RequestDetail, Severity, Subject } from './signal.ts';
 
 /** An event as EventBridge delivers it (https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html). */
 export interface BusEvent {
@@ -29,6 +29,7 @@ export interface Reading {
   /** Replaces the table's severity of a firing signal. */
   readonly severity?: Severity | undefined;
   readonly deployment?: DeployDetail;
+  readonly request?: RequestDetail;
 }
 
 export type Parsed<Value> = { readonly kind: 'read'; readonly value: Value } | { readonly kind: 'rejected'; readonly reason: string };

@@ -1,23 +1,27 @@
 import type { CompiledCatalog, RemediationPolicy, System } from '../catalog/schema.ts';
+import { declaredIn } from '../catalog/published.ts';
 import { lastDeployment } from '../deployments/deployments.ts';
 import { present } from '../environment/present.ts';
 import { addTimelineEvent, attachRemediation, recordFiring, recordResolvedSignal } from '../incidents/incidents.ts';
 import type { MessageStep } from '../incidents/messages.ts';
-import type { Incident } from '../incidents/record.ts';
+import { type Incident, incidentType } from '../incidents/record.ts';
 import { groupIdOf } from '../inventory/classify.ts';
 import { type InstanceRecord, instanceType, systemRecordType } from '../inventory/records.ts';
 import { recordUnlisted } from '../inventory/sweep.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord, updateRecord } from '../records/record-type.ts';
-import { type Admission, type AdmitPorts, admit } from '../remediation/admit.ts';
+import { type Admission, type AdmitPorts, type AdmitRequest, admit } from '../remediation/admit.ts';
+import { calmSlot, causesOf } from '../remediation/cause-breaker.ts';
 import { type JournalPorts, tellPeople } from '../remediation/journal.ts';
 import type { AlarmFacts, AlarmReader } from '../remediation/ports.ts';
-import { groupType, slotType } from '../remediation/record.ts';
+import { groupType, platformType, slotType } from '../remediation/record.ts';
+import { isTroubleOf } from '../remediation/unhealthy.ts';
 import { decideSignal } from './admit.ts';
 import { type SignalRecord, signalRecordType } from './record.ts';
 import { fingerprintOf, placeOfSubject, type Signal } from './signal.ts';
 import { takeInDeployment } from './take-in-deployment.ts';
 import { takeInExecution } from './take-in-execution.ts';
+import { endRequest, readRequest } from './take-in-request.ts';
 
 export interface IntakePorts extends AdmitPorts, JournalPorts {
   readonly alarms: Pick<AlarmReader, 'read'>;
@@ -33,7 +37,9 @@ interface Place {
   /** A slot id, else `type/id` of the subject. */
   readonly place: string;
   readonly system?: System;
-  readonly slot?: { readonly id: string; readonly groupId: string; readonly instanceId: string };
+  readonly slot?: { readonly id: string; readonly groupId: string; readonly instanceId: string; readonly memberId?: string };
+  /** The instance as the inventory knows it; of a slot only. */
+  readonly instance?: InstanceRecord;
   readonly wasInInventory: boolean;
   /** The instance was replaced: what it still says is information only. */
   readonly isRetired: boolean;
@@ -46,6 +52,7 @@ interface Place {
 export async function takeIn(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal): Promise<IntakeResult> {
   if (signal.kind.startsWith('deploy.')) return takeInDeployment(ports, catalog, signal);
   if (signal.kind === 'platform.execution') return takeInExecution(ports, signal);
+  if (await isRetryOver(ports, signal)) return { kind: 'noted', reason: 'A repair was to be tried again, but its incident is over' };
   const alarm = signal.kind === 'alarm.state-change' ? (await ports.alarms.read([signal.rule]))[0] : undefined;
   const place = await findPlace(ports, catalog, signal, alarm);
   const heard: Signal = { ...signal, rule: alarm?.alarmOf ?? signal.rule, state: place.isRetired ? 'info' : signal.state };
@@ -57,6 +64,14 @@ export async function takeIn(ports: IntakePorts, catalog: CompiledCatalog, signa
     body === undefined || body.isHandled || body.changedAt !== heard.at ? body : { ...body, isHandled: true },
   );
   return result;
+}
+
+/** A retry that the end of its incident overtook must not open another one. */
+async function isRetryOver({ store, scope }: IntakePorts, { details }: Signal): Promise<boolean> {
+  const { incidentId, retryOf } = details;
+  if (retryOf === undefined || incidentId === undefined) return false;
+  const incident = await readRecord(store, incidentType, keys.incident(scope, incidentId));
+  return incident === undefined || incident.body.state === 'resolved';
 }
 
 /** Writes the signal down unless it is known; a known one that was never handled to its end counts as new. */
@@ -116,10 +131,13 @@ async function findSlot(ports: IntakePorts, catalog: CompiledCatalog, alone: Pla
   // What a retired instance says is not said of the slot: it must neither hide nor calm what its successor says.
   if (isRetired) return { ...alone, system, isRetired };
   const groupId = groupIdOf(system.metadata.name, record.role ?? system.spec.image.role);
+  // Members of an Auto Scaling group share a slot: what one of them says is said of nobody else, and it is the one to be repaired.
+  const isMember = record.autoScalingGroup !== undefined;
   return {
-    place: record.slotId,
+    place: isMember ? `${record.slotId}/${instanceId}` : record.slotId,
     system,
-    slot: { id: record.slotId, groupId, instanceId: slot?.instanceId ?? instanceId },
+    slot: { id: record.slotId, groupId, ...(isMember ? { instanceId, memberId: instanceId } : { instanceId: slot?.instanceId ?? instanceId }) },
+    instance: record,
     wasInInventory: true,
     isRetired: false,
   };
@@ -146,20 +164,21 @@ async function handle(ports: IntakePorts, catalog: CompiledCatalog, heard: Heard
 }
 
 async function resolved(ports: IntakePorts, { signal, place, fingerprint }: Heard): Promise<IntakeResult> {
-  if (place.slot !== undefined) await calmGroup(ports, place.slot);
+  if (place.slot !== undefined) await calm(ports, place.slot);
   const incident = await recordResolvedSignal(ports, { signal, fingerprint, place: place.place });
   if (incident === undefined) return { kind: 'noted', reason: 'It resolves nothing that is open' };
   if (incident.state === 'resolved') await tellPeople(ports, { incident, step: 'recovered', id: `${incident.id}:resolved:${signal.at}` });
   return { kind: 'incident', incidentId: incident.id, reason: `The incident is ${incident.state}` };
 }
 
-/** The slot no longer counts as unhealthy for its group's breaker. */
-async function calmGroup(ports: IntakePorts, slot: { readonly id: string; readonly groupId: string }): Promise<void> {
+/** The slot no longer counts as unhealthy for the breakers of its group and of what it shares with others. */
+async function calm(ports: IntakePorts, slot: NonNullable<Place['slot']>): Promise<void> {
   await updateRecord(ports.store, groupType, keys.group(ports.scope, slot.groupId), (group) =>
-    group === undefined || !group.unhealthy.some((entry) => entry.slotId === slot.id)
+    group === undefined || !group.unhealthy.some((entry) => isTroubleOf(entry, slot))
       ? group
-      : { ...group, unhealthy: group.unhealthy.filter((entry) => entry.slotId !== slot.id) },
+      : { ...group, unhealthy: group.unhealthy.filter((entry) => !isTroubleOf(entry, slot)) },
   );
+  await updateRecord(ports.store, platformType, keys.platform(ports.scope), (platform) => (platform === undefined ? platform : calmSlot(platform, slot.id)));
 }
 
 async function firing(ports: IntakePorts, catalog: CompiledCatalog, heard: Heard): Promise<IntakeResult> {
@@ -175,18 +194,37 @@ async function firing(ports: IntakePorts, catalog: CompiledCatalog, heard: Heard
   });
   // As the incident remembers it: after a crash the instance may have been listed by the first delivery.
   if (!incident.wasInInventory && signal.subject.type === 'instance') await recordUnlisted(ports, signal.subject.id, incident.id);
-  const policy = system === undefined ? undefined : catalog.policies.find((candidate) => candidate.spec.system === system.metadata.name);
-  if (system === undefined || place.slot === undefined || policy === undefined) {
-    const step = incident.wasInInventory ? 'detected' : 'unknown-instance';
-    return withoutRepair(ports, heard, incident, step, 'Nothing declares how to repair it');
-  }
-  return tryRepair(ports, catalog, heard, incident, { system, policy, slot: place.slot });
+  const declared = system === undefined ? undefined : declaredIn(catalog, system.metadata.name);
+  if (declared === undefined) return undeclared(ports, heard, incident);
+  const asked = await readRequest(ports, signal, declared.system, place.slot);
+  if (asked?.kind === 'refused') return refuseRequest(ports, heard, incident, asked.reason);
+  const slot = asked?.slot ?? place.slot;
+  if (slot === undefined) return undeclared(ports, heard, incident);
+  const causes = causesOf(place.instance, deployment, ports.clock.now());
+  return tryRepair(ports, catalog, heard, incident, { ...declared, slot, causes, ...asked?.extra });
 }
 
-interface Repairable {
+async function undeclared(ports: IntakePorts, heard: Heard, incident: Incident): Promise<IntakeResult> {
+  const result = await withoutRepair(ports, heard, incident, incident.wasInInventory ? 'detected' : 'unknown-instance', NOTHING_DECLARED);
+  if (heard.signal.request !== undefined)
+    await endRequest(ports, { signal: heard.signal, fingerprint: heard.fingerprint, place: heard.place.place }, NOTHING_DECLARED);
+  return result;
+}
+
+const NOTHING_DECLARED = 'Nothing declares how to repair it';
+
+/** Tells whoever asked why nothing happens, and ends the request. */
+async function refuseRequest(ports: IntakePorts, heard: Heard, incident: Incident, reason: string): Promise<IntakeResult> {
+  const result = await withoutRepair(ports, heard, incident, 'detected', reason);
+  await endRequest(ports, { signal: heard.signal, fingerprint: heard.fingerprint, place: heard.place.place }, reason);
+  return result;
+}
+
+interface Repairable extends Pick<AdmitRequest, 'request' | 'course'> {
   readonly system: System;
   readonly policy: RemediationPolicy;
   readonly slot: NonNullable<Place['slot']>;
+  readonly causes: readonly string[];
 }
 
 async function tryRepair(
@@ -194,26 +232,20 @@ async function tryRepair(
   catalog: CompiledCatalog,
   heard: Heard,
   incident: Incident,
-  { system, policy, slot }: Repairable,
+  { system, policy, slot, causes, ...asked }: Repairable,
 ): Promise<IntakeResult> {
   const { signal, fingerprint } = heard;
-  const isAlarm = signal.kind === 'alarm.state-change';
   const observed = (await readRecord(ports.store, systemRecordType, keys.system(ports.scope, system.metadata.name)))?.body.observed;
   const admission = await admit(ports, {
     system,
     policy,
     incidentId: incident.id,
     slot,
-    groupMembers: Math.max(1, observed?.membersByRole[slot.groupId.split('/')[1] ?? ''] ?? 1),
+    groupMembers: membersOf(slot.groupId, observed?.membersByRole),
     systemsInCatalog: catalog.systems.length,
-    trigger: {
-      kind: signal.kind,
-      rule: signal.rule,
-      fingerprint,
-      at: signal.at,
-      summary: signal.summary,
-      ...(isAlarm ? { alarmName: heard.alarmName, originalAlarmName: signal.rule } : {}),
-    },
+    causes,
+    ...asked,
+    trigger: triggerOf(heard),
   });
   if (admission.kind === 'incident-only') return withoutRepair(ports, heard, incident, 'detected', admission.reason);
   await addTimelineEvent(ports, incident.id, {
@@ -223,19 +255,36 @@ async function tryRepair(
     text: admissionText(admission),
   });
   // A second thing said of a failure that is being repaired wakes nobody: the page of that repair is armed.
-  if (admission.kind === 'vetoed' && (await isUnderRepair(ports, slot.id)))
+  // Who asked by hand is told all the same.
+  if (admission.kind === 'vetoed' && asked.request === undefined && (await isUnderRepair(ports, slot.id)))
     return { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
   await attachRemediation(ports, incident.id, admission.remediation.id);
-  const step: MessageStep = admission.kind === 'started' ? 'detected' : 'needs-person';
+  const step = admissionStep(admission);
   const reason = admission.kind === 'vetoed' ? `${admission.guardrail}: ${admission.reason}` : undefined;
   await tellPeople(ports, { incident, step, id: `${admission.remediation.id}:${step}`, remediation: admission.remediation, reason });
+  if (reason !== undefined && asked.request !== undefined) await endRequest(ports, { signal, fingerprint, place: heard.place.place }, reason);
   return admission.kind === 'started'
     ? { kind: 'repair', incidentId: incident.id, remediationId: admission.remediation.id, reason: admission.reason }
     : { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
 }
 
+function membersOf(groupId: string, membersByRole: Readonly<Record<string, number>> = {}): number {
+  return Math.max(1, membersByRole[groupId.split('/')[1] ?? ''] ?? 1);
+}
+
+function triggerOf({ signal, fingerprint, alarmName }: Heard): AdmitRequest['trigger'] {
+  const { kind, rule, at, summary } = signal;
+  return { kind, rule, fingerprint, at, summary, ...(kind === 'alarm.state-change' ? { alarmName, originalAlarmName: rule } : {}) };
+}
+
 async function isUnderRepair({ store, scope }: IntakePorts, slotId: string): Promise<boolean> {
   return (await readRecord(store, slotType, keys.slot(scope, slotId)))?.body.remediationId !== undefined;
+}
+
+/** A drill that may not begin wakes nobody. */
+function admissionStep({ kind, remediation }: Exclude<Admission, { kind: 'incident-only' }>): MessageStep {
+  if (kind === 'started') return 'detected';
+  return remediation.isDrill ? 'drill-ended' : 'needs-person';
 }
 
 function admissionText(admission: Exclude<Admission, { kind: 'incident-only' }>): string {

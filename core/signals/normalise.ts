@@ -4,7 +4,7 @@ import { readAlarmCall, readAlarmMessage } from './alarm.ts';
 import { type BusEvent, type Parsed, type Reading, readBusEvent } from './envelope.ts';
 import { boundedLine, maskedLine } from './mask.ts';
 import { readerOf } from './readers.ts';
-import { fingerprintOf, placeOfSubject, type Signal } from './signal.ts';
+import { fingerprintOf, placeOfSubject, type RequestDetail, type Signal } from './signal.ts';
 import { isAwsRow, knownDetailTypes, rowOf, type SignalRow } from './table.ts';
 import { type InnerEvent, unwrap } from './unwrap.ts';
 
@@ -138,8 +138,14 @@ function signalOf({ reading, row, outcome, at, scope }: Said, options: ReadOptio
     summary: maskedLine(reading.summary, MAX_SUMMARY_CHARACTERS),
     details: detailsOf({ ...clock, ...reading.details }),
     ...(reading.deployment === undefined ? {} : { deployment: reading.deployment }),
+    ...(reading.request === undefined ? {} : { request: requestOf(reading.request) }),
   };
   return { ...signal, fingerprint: fingerprintOf(signal, placeOfSubject(signal.subject), options.hasher) };
+}
+
+function requestOf({ by, reason, remediationId }: RequestDetail): RequestDetail {
+  const named = { by: boundedLine(by, MAX_DETAIL_CHARACTERS), reason: maskedLine(reason, MAX_DETAIL_CHARACTERS) };
+  return remediationId === undefined ? named : { ...named, remediationId: boundedLine(remediationId, MAX_NAME_CHARACTERS) };
 }
 
 function detailsOf(details: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {

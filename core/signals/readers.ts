@@ -347,6 +347,63 @@ function checkNames(checks: string): string {
   return checks === '' ? 'status check' : `${checks.split(',').join(' and ')} status check`;
 }
 
+const retrySchema = z.object({
+  instanceId: instanceIdSchema,
+  /** Kind and rule of the signal that is repeated; an alarm by the name it has now. */
+  kind: caseOf('Repair Retry Due'),
+  rule: labelSchema,
+  incidentId: labelSchema,
+  /** The remediation that ended without success. */
+  retryOf: labelSchema,
+});
+
+const readRetry = reader(retrySchema, ({ instanceId: id, kind, rule, incidentId, retryOf }) => [
+  {
+    outcome: kind,
+    subject: { type: 'instance', id },
+    summary: `Instance ${id} is still in trouble (${rule}); its repair is due again after ${retryOf}.`,
+    rule,
+    details: { incidentId, retryOf },
+  },
+]);
+
+const requestSchema = z.object({ by: labelSchema, reason: labelSchema });
+
+const readReplaceRequest = reader(z.extend(requestSchema, { instanceId: instanceIdSchema }), ({ instanceId: id, by, reason }) => [
+  {
+    outcome: 'always',
+    subject: { type: 'instance', id },
+    summary: `${by} asks to replace ${id}${because(reason)}`,
+    details: {},
+    request: { by, reason },
+  },
+]);
+
+const readRevertRequest = reader(
+  z.extend(requestSchema, { instanceId: instanceIdSchema, remediationId: labelSchema }),
+  ({ instanceId: id, remediationId, by, reason }) => [
+    {
+      outcome: 'always',
+      subject: { type: 'instance', id },
+      summary: `${by} asks to take ${remediationId} back, which put ${id} into service${because(reason)}`,
+      details: { remediationId },
+      request: { by, reason, remediationId },
+    },
+  ],
+);
+
+const readDrillRequest = reader(z.extend(requestSchema, { system: labelSchema }), ({ system, by, reason }) => [
+  {
+    outcome: 'always',
+    // A subject of its own: what is wrong with the system itself must not share an incident with a drill
+    subject: { type: 'check', id: `drill-of-${system}` },
+    summary: `Drill of ${system}, asked for by ${by}${because(reason)}`,
+    details: { system },
+    severity: 'info',
+    request: { by, reason },
+  },
+]);
+
 const burnSchema = z.object({ system: labelSchema, objective: labelSchema, reason: noteSchema });
 
 const readBurning = reader(z.extend(burnSchema, { severity: caseOf('Budget Burning') }), ({ system, objective, severity, reason }) => [
@@ -412,6 +469,10 @@ const readers = {
   'Instance Status Check Recovered': checkReader((id, checks) => `Instance ${id} passes its ${checkNames(checks)} again.`),
   'Target Unhealthy': checkReader((id, checks) => `Instance ${id} is unhealthy as a target${checks === '' ? '' : ` of ${checks}`}.`),
   'Target Healthy': checkReader((id, checks) => `Instance ${id} is no longer unhealthy as a target${checks === '' ? '' : ` of ${checks}`}.`),
+  'Repair Retry Due': readRetry,
+  'Instance Replace Requested': readReplaceRequest,
+  'Instance Revert Requested': readRevertRequest,
+  'System Drill Requested': readDrillRequest,
   'Budget Burning': readBurning,
   'Budget Recovered': readBurnOver,
   'Job Failed': jobReader('failed', true),

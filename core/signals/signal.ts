@@ -36,6 +36,15 @@ export interface Signal {
   readonly details: Readonly<Record<string, string>>;
   /** What a deploy event of our own bus says, typed: its actors are not masked here, so this has limited access. */
   readonly deployment?: DeployDetail;
+  /** Who asks for something by hand, and why; typed, because actors have limited access. */
+  readonly request?: RequestDetail;
+}
+
+export interface RequestDetail {
+  readonly by: string;
+  readonly reason: string;
+  /** The remediation that is to be taken back. */
+  readonly remediationId?: string;
 }
 
 /**

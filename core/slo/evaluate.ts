@@ -222,7 +222,9 @@ async function attributeShares(ports: EvaluatePorts, objective: Evaluated, { bef
   const isQuiet = [...bad, ...badMinutes(before, windowStart, now, objective.sliceTarget)].every((minute) => minute < after.sealedUntil);
   if (isQuiet) return;
   const page = await ports.store.query(partitions.incidents(ports.scope), '', { limit: INCIDENTS_READ, newestFirst: true });
-  const incidents = page.records.map((stored) => parseRecord(incidentType, stored).body).filter((incident) => incident.system === objective.system);
+  const incidents = page.records
+    .map((stored) => parseRecord(incidentType, stored).body)
+    .filter((incident) => incident.system === objective.system && !isDrill(incident));
   const { charges } = attribute(bad, incidents.map(intervalOf), objective);
   for (const incident of incidents) {
     const charge = charges.find(({ id }) => id === incident.id);
@@ -233,6 +235,11 @@ async function attributeShares(ports: EvaluatePorts, objective: Evaluated, { bef
 
 function intervalOf({ id, openedAt, resolvedAt }: Incident): ChargeableInterval {
   return { id, from: openedAt, ...(resolvedAt === undefined ? {} : { to: resolvedAt }) };
+}
+
+/** A drill touches nothing that serves: what is bad meanwhile is not its doing (S3-19). */
+function isDrill({ subject }: Incident): boolean {
+  return subject.type === 'check' && subject.id.startsWith('drill-of-');
 }
 
 /** An incident shows the objective it cost most: another one takes its place only with a larger share. */

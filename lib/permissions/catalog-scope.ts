@@ -6,7 +6,12 @@ export interface CatalogScope {
   readonly systemNames: readonly string[];
   readonly targetGroupArns: readonly string[];
   readonly alarmArns: readonly string[];
+  readonly dashboardArns: readonly string[];
   readonly instanceRoleArns: readonly string[];
+  /** In lower case and without a dot at the end, as IAM compares them. */
+  readonly hostedZoneNames: readonly string[];
+  /** Run Command documents that policies restart services with. */
+  readonly restartDocumentArns: readonly string[];
 }
 
 export function arnOf(service: string, resource: string): string {
@@ -20,12 +25,19 @@ function withClones(glob: string): readonly string[] {
   return glob.endsWith('*') ? [glob] : [glob, `${glob}--*`];
 }
 
-export function catalogScopeOf({ systems }: CompiledCatalog): CatalogScope {
+export function catalogScopeOf({ systems, policies }: CompiledCatalog): CatalogScope {
+  const documents = policies.flatMap(({ spec }) => spec.restartProcess?.document ?? []);
   const roles = systems.flatMap(({ spec }) => (spec.access.instanceRole === undefined ? [] : [spec.access.instanceRole]));
   return {
     systemNames: distinct(systems.map(({ metadata }) => metadata.name)),
     targetGroupArns: distinct(systems.flatMap(({ spec }) => spec.targetGroups)).map((name) => arnOf('elasticloadbalancing', `targetgroup/${name}/*`)),
     alarmArns: distinct(systems.flatMap(({ spec }) => spec.alarms.flatMap(withClones))).map((glob) => arnOf('cloudwatch', `alarm:${glob}`)),
+    // Dashboards are of no Region: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+    dashboardArns: distinct(systems.flatMap(({ spec }) => spec.dashboards)).map(
+      (name) => `arn:${Aws.PARTITION}:cloudwatch::${Aws.ACCOUNT_ID}:dashboard/${name}`,
+    ),
+    hostedZoneNames: distinct(systems.flatMap(({ spec }) => spec.hostedZones.map((name) => name.toLowerCase().replace(/\.$/, '')))),
+    restartDocumentArns: distinct(documents).map((name) => arnOf('ssm', `document/${name}`)),
     instanceRoleArns: distinct(roles).map((name) => `arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/${name}`),
   };
 }

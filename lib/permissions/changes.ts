@@ -1,8 +1,10 @@
 import { Aws } from 'aws-cdk-lib';
 import { tagKeys } from '../../core/inventory/records.ts';
 import { foreignAutomationTags } from '../../core/remediation/phases/quarantine.ts';
+import { attachmentChanges } from './attachments.ts';
 import { arnOf, type CatalogScope, inChunks } from './catalog-scope.ts';
 import { type Permission, permission } from './permission.ts';
+import { recoveryChanges } from './recovery.ts';
 
 /*
  * What the act function may change (design.md section 7): one statement per resource type, scoped by what the catalog lists.
@@ -29,10 +31,15 @@ export function changePermissions(scope: CatalogScope): readonly Permission[] {
   if (scope.systemNames.length === 0) return [];
   return [
     ...inChunks(scope.systemNames).flatMap(instanceChanges),
+    ...inChunks(scope.systemNames).flatMap(hostCommands),
+    shellDocument,
     ...launchSurroundings,
     ...isolation,
     ...targetChanges(scope),
     ...alarmChanges(scope),
+    ...dashboardChanges(scope),
+    ...attachmentChanges(scope),
+    ...recoveryChanges(scope),
     ...passingRoles(scope),
   ];
 }
@@ -44,15 +51,37 @@ const onlyKeys = (keys: readonly string[]) => ({ 'ForAllValues:StringLike': { 'a
 function instanceChanges(systemNames: readonly string[]): readonly Permission[] {
   const isOurs = { StringEquals: { [tagOfResource(tagKeys.system)]: systemNames } };
   return [
-    allow(['ec2:StopInstances', 'ec2:StartInstances', 'ec2:GetConsoleOutput', 'ec2:DisassociateIamInstanceProfile'], [ec2('instance')], isOurs),
+    allow(
+      ['ec2:StopInstances', 'ec2:StartInstances', 'ec2:GetConsoleOutput', 'ec2:AssociateIamInstanceProfile', 'ec2:DisassociateIamInstanceProfile'],
+      [ec2('instance')],
+      isOurs,
+    ),
     allow(['ec2:CreateTags'], [ec2('instance')], { ...isOurs, ...onlyKeys(['perennial:*']) }),
     allow(['ec2:DeleteTags'], [ec2('instance')], { ...isOurs, ...onlyKeys(foreignAutomationTags) }),
+    // The way back: what the quarantine put on comes off, what it took off comes back.
+    allow(['ec2:DeleteTags'], [ec2('instance')], { ...isOurs, ...onlyKeys([tagKeys.quarantine, tagKeys.quarantineUntil, tagKeys.remediation]) }),
+    allow(['ec2:CreateTags'], [ec2('instance')], { ...isOurs, ...onlyKeys(foreignAutomationTags) }),
     allow(['ec2:RunInstances'], [ec2('instance')], {
       StringEquals: { [tagInRequest(tagKeys.system)]: systemNames },
       Null: { [tagInRequest(tagKeys.remediation)]: 'false' },
     }),
   ];
 }
+
+/**
+ * Scripts on hosts, of listed systems only: the evidence that is kept before anything is done. Run Command checks the document and the
+ * instance (https://docs.aws.amazon.com/systems-manager/latest/userguide/run-command-setting-up.html); AWS's own documents belong to no
+ * account (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html).
+ */
+function hostCommands(systemNames: readonly string[]): readonly Permission[] {
+  return [allow(['ssm:SendCommand'], [ec2('instance')], { StringEquals: { [`ssm:resourceTag/${tagKeys.system}`]: systemNames } })];
+}
+
+const shellDocument: Permission = permission({
+  sid: 'RunShellScript',
+  actions: ['ssm:SendCommand'],
+  resources: [`arn:${Aws.PARTITION}:ssm:${Aws.REGION}::document/AWS-RunShellScript`],
+});
 
 /** What EC2 makes tagged belongs to a remediation; the rest is only used by the launch. */
 const launchSurroundings: readonly Permission[] = [
@@ -76,16 +105,16 @@ const launchSurroundings: readonly Permission[] = [
 ];
 
 /**
- * Quarantine: an interface may only be moved into a group of ours. Interfaces do not inherit the tags of their instance, so
- * that statement rests on the group: EC2 checks both.
+ * Quarantine and the way back. Interfaces do not inherit the tags of their instance, and the groups it had are known by name only, so
+ * that these statements are bounded by the resource type: who may change an interface here may launch one into any group as well.
  */
 const isolation: readonly Permission[] = [
   allow(['ec2:CreateSecurityGroup'], [ec2('security-group')], { Null: { [tagInRequest(tagKeys.quarantine)]: 'false' } }),
   allow(['ec2:CreateSecurityGroup'], [ec2('vpc')]),
   allow(['ec2:CreateTags'], [ec2('security-group')], { StringEquals: { 'ec2:CreateAction': 'CreateSecurityGroup' } }),
-  allow(['ec2:RevokeSecurityGroupEgress', 'ec2:ModifyNetworkInterfaceAttribute'], [ec2('security-group')], {
-    Null: { [tagOfResource(tagKeys.quarantine)]: 'false' },
-  }),
+  allow(['ec2:RevokeSecurityGroupEgress'], [ec2('security-group')], { Null: { [tagOfResource(tagKeys.quarantine)]: 'false' } }),
+  // Into our group, and on the way back into those it had, which are those that a launch may use as well.
+  allow(['ec2:ModifyNetworkInterfaceAttribute'], [ec2('security-group')]),
   allow(['ec2:ModifyNetworkInterfaceAttribute'], [ec2('network-interface')]),
 ];
 
@@ -96,7 +125,13 @@ function targetChanges({ targetGroupArns }: CatalogScope): readonly Permission[]
 
 /** https://docs.aws.amazon.com/service-authorization/latest/reference/list_cloudwatch.html: all three act on alarms. */
 function alarmChanges({ alarmArns }: CatalogScope): readonly Permission[] {
-  return inChunks(alarmArns).map((arns) => allow(['cloudwatch:PutMetricAlarm', 'cloudwatch:TagResource', 'cloudwatch:DisableAlarmActions'], arns));
+  return inChunks(alarmArns).map((arns) =>
+    allow(['cloudwatch:PutMetricAlarm', 'cloudwatch:TagResource', 'cloudwatch:DisableAlarmActions', 'cloudwatch:EnableAlarmActions'], arns),
+  );
+}
+
+function dashboardChanges({ dashboardArns }: CatalogScope): readonly Permission[] {
+  return inChunks(dashboardArns).map((arns) => allow(['cloudwatch:GetDashboard', 'cloudwatch:PutDashboard'], arns));
 }
 
 /** https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html: the role of the profile, to EC2 only. */

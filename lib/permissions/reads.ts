@@ -1,3 +1,4 @@
+import { attachmentReads, belongingReads } from './attachments.ts';
 import { arnOf, type CatalogScope, inChunks } from './catalog-scope.ts';
 import { type Permission, permission } from './permission.ts';
 
@@ -28,6 +29,7 @@ export function inventoryReads(scope: CatalogScope): readonly Permission[] {
     ...healthReads(),
     permission({ sid: 'ReadInstances', actions, resources: ['*'] }, hasNoResources),
     ...attributeReads(scope),
+    ...belongingReads(scope),
     permission(
       { sid: 'ReadApprovedImages', actions: ['ssm:GetParameterHistory'], resources: [arnOf('ssm', 'parameter/perennial/images/*')] },
       'One parameter per image role, all of them ours.',
@@ -38,7 +40,7 @@ export function inventoryReads(scope: CatalogScope): readonly Permission[] {
 /** What the act function looks at before it launches or isolates. */
 export function surroundingsReads(): readonly Permission[] {
   const actions = ['ec2:DescribeIamInstanceProfileAssociations', 'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets'];
-  return [permission({ sid: 'ReadSurroundings', actions, resources: ['*'] }, hasNoResources)];
+  return [permission({ sid: 'ReadSurroundings', actions, resources: ['*'] }, hasNoResources), ...attachmentReads()];
 }
 
 /**
@@ -75,4 +77,10 @@ export function metricReads(): readonly Permission[] {
       'Metrics are no resources in the Service Authorization Reference; it reads.',
     ),
   ];
+}
+
+/** Whether agents answer, and what scripts on hosts wrote: neither call has resource types (service authorization reference of ssm). */
+export function commandReads(): readonly Permission[] {
+  const actions = ['ssm:DescribeInstanceInformation', 'ssm:GetCommandInvocation'];
+  return [permission({ sid: 'ReadCommands', actions, resources: ['*'] }, hasNoResources)];
 }

@@ -23,7 +23,7 @@ export interface LocalEndpoints {
 export type Child = 'platform' | 'deployer';
 
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html (service identifiers)
-const FLEET_SERVICES = ['EC2', 'ELASTIC_LOAD_BALANCING_V2', 'AUTO_SCALING', 'SSM'];
+const FLEET_SERVICES = ['EC2', 'ELASTIC_LOAD_BALANCING_V2', 'AUTO_SCALING', 'SSM', 'ROUTE_53'];
 
 // What programs need of a person's environment; all else stays out, above all AWS_*, proxies and NODE_OPTIONS.
 const KEPT = ['LANG', 'LC_ALL', 'LOGNAME', 'SHELL', 'TERM', 'TMPDIR', 'TZ', 'USER'];

@@ -41,15 +41,8 @@ const KNOWN_ANSWERS: Readonly<Record<string, () => Answer>> = {
   // https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CompleteLifecycleAction.html
   'autoscaling CompleteLifecycleAction': () =>
     errorAnswer('autoscaling', 'ValidationError', 'No active Lifecycle Action found: the local fleet has no lifecycle hooks.'),
-  // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html
-  'ssm DescribeInstanceInformation': () => ({
-    statusCode: 200,
-    contentType: 'application/x-amz-json-1.1',
-    body: JSON.stringify({ InstanceInformationList: [] }),
-  }),
-  // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
-  'ec2 CreateReplaceRootVolumeTask': () =>
-    errorAnswer('ec2', 'UnsupportedOperation', 'The local fleet cannot replace root volumes. Try this on AWS, or in the simulation.'),
+  // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ListAssociations.html
+  'ssm ListAssociations': () => ({ statusCode: 200, contentType: 'application/x-amz-json-1.1', body: JSON.stringify({ Associations: [] }) }),
 };
 
 export function knownAnswer(service: string, action: string): Answer | undefined {

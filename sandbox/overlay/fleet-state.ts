@@ -10,6 +10,7 @@ interface Registration {
 export class FleetState {
   readonly #unhealthy = new Set<string>();
   readonly #impairments = new Map<string, Impairment>();
+  readonly #agents = new Set<string>();
   readonly #targetGroups = new Map<string, Map<string, Registration>>();
 
   markTarget(instanceId: string, isUnhealthy: boolean): void {
@@ -22,6 +23,19 @@ export class FleetState {
 
   markStatus(instanceId: string, impairment: Impairment): void {
     this.#impairments.set(instanceId, impairment);
+  }
+
+  /** Whether the Systems Manager agent of the instance answers. */
+  markAgent(instanceId: string, isOnline: boolean): void {
+    if (isOnline) {
+      this.#agents.add(instanceId);
+    } else {
+      this.#agents.delete(instanceId);
+    }
+  }
+
+  onlineAgents(): readonly string[] {
+    return [...this.#agents];
   }
 
   impairment(instanceId: string): Impairment | undefined {

@@ -11,6 +11,7 @@ import type { StatusFilter } from './instance-status.ts';
 import { decideLaunch, launchFingerprint, launchKey } from './launches.ts';
 import { listParameter, readFleetRequest } from './requests.ts';
 import type { FleetRequest } from './requests.ts';
+import { createdAnswer, describedAnswer, RootSwaps } from './root-swaps.ts';
 import { rewriteTargetHealth } from './target-health.ts';
 import { textOf } from './xml.ts';
 
@@ -47,6 +48,7 @@ const MAX_LAUNCHES = 10_000;
 export class Fleet {
   readonly state = new FleetState();
   readonly log = new CallLog();
+  readonly rootSwaps = new RootSwaps();
   readonly #options: FleetOptions;
   readonly #launches = new Map<string, Launch>();
 
@@ -67,6 +69,10 @@ export class Fleet {
     'ec2 RunInstances': (call) => this.#runInstances(call),
     'ec2 DescribeInstances': (call) => this.#describeInstances(call),
     'ec2 ModifyNetworkInterfaceAttribute': (call) => this.#modifyInterface(call),
+    'ec2 CreateReplaceRootVolumeTask': (call) => this.#createRootSwap(call),
+    'ec2 DescribeReplaceRootVolumeTasks': (call) => this.#describeRootSwaps(call),
+    'autoscaling SetInstanceHealth': (call) => this.#setInstanceHealth(call),
+    'ssm DescribeInstanceInformation': (call) => this.#describeAgents(call),
     'ec2 DescribeInstanceStatus': (call) => this.#describeInstanceStatus(call),
     'elasticloadbalancing RegisterTargets': (call) => this.#registerTargets(call),
     'elasticloadbalancing DeregisterTargets': (call) => this.#deregisterTargets(call),
@@ -149,6 +155,54 @@ export class Fleet {
         this.state.deregister(targetGroupOf(call), instanceId, untilMs);
       }
     });
+  }
+
+  /** moto has no such tasks. Only a running instance can be given a new root: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/replace-root.html */
+  async #createRootSwap({ raw, request }: Call): Promise<ForwardedAnswer> {
+    const instanceId = request.parameters.get('InstanceId') ?? '';
+    const described = await this.#ask(raw, { Action: 'DescribeInstances', Version: '2016-11-15', 'InstanceId.1': instanceId });
+    if (!described.includes('<name>running</name>')) {
+      return toForwarded(errorAnswer('ec2', 'IncorrectInstanceState', `The instance '${instanceId}' is not in the running state.`));
+    }
+    const task = this.rootSwaps.create(request.parameters, this.#options.now());
+    return toForwarded(createdAnswer(task, this.#options.now()));
+  }
+
+  #describeRootSwaps({ request }: Call): Promise<ForwardedAnswer> {
+    const taskIds = listParameter(request.parameters, /^ReplaceRootVolumeTaskId\.\d+$/);
+    const tasks = taskIds.flatMap((taskId) => this.rootSwaps.find(taskId) ?? []);
+    const unknown = taskIds.find((taskId) => this.rootSwaps.find(taskId) === undefined);
+    const answer =
+      unknown === undefined
+        ? describedAnswer(tasks, this.#options.now())
+        : errorAnswer('ec2', 'InvalidReplaceRootVolumeTaskId.NotFound', `The replaceRootVolumeTaskId '${unknown}' does not exist.`);
+    return Promise.resolve(toForwarded(answer));
+  }
+
+  /**
+   * moto notes the health and does nothing. A group ends what is unhealthy and launches another one
+   * (https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html); ended in moto, it is replaced by moto.
+   */
+  async #setInstanceHealth(call: Call): Promise<ForwardedAnswer> {
+    const instanceId = call.request.parameters.get('InstanceId') ?? '';
+    const answer = await this.#forward(call);
+    if (answer.statusCode !== 200) {
+      return toForwarded(errorAnswer('autoscaling', 'ValidationError', `Instance Id not found - No managed instance found for instance ID: ${instanceId}`));
+    }
+    if (call.request.parameters.get('HealthStatus') === 'Unhealthy') {
+      const authorization = call.raw.headers.authorization?.replace('/autoscaling/aws4_request', '/ec2/aws4_request');
+      const raw = { ...call.raw, headers: { ...call.raw.headers, ...(authorization === undefined ? {} : { authorization }) } };
+      await this.#ask(raw, { Action: 'TerminateInstances', Version: '2016-11-15', 'InstanceId.1': instanceId });
+    }
+    return answer;
+  }
+
+  /** moto knows no agents; https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeInstanceInformation.html */
+  #describeAgents({ raw }: Call): Promise<ForwardedAnswer> {
+    const asked = raw.body.toString('utf8');
+    const listed = this.state.onlineAgents().filter((instanceId) => !asked.includes('"i-') || asked.includes(`"${instanceId}"`));
+    const InstanceInformationList = listed.map((InstanceId) => ({ InstanceId, PingStatus: 'Online', PlatformType: 'Linux', ResourceType: 'EC2Instance' }));
+    return Promise.resolve(toForwarded({ statusCode: 200, contentType: 'application/x-amz-json-1.1', body: JSON.stringify({ InstanceInformationList }) }));
   }
 
   async #describeTargetHealth(call: Call): Promise<ForwardedAnswer> {

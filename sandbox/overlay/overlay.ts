@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { errorAnswer } from './answers.ts';
 import { Fleet } from './fleet.ts';
 import type { RawRequest } from './fleet.ts';
+import { swapEndings } from './root-swaps.ts';
 
 export interface OverlayOptions {
   /** 0 takes any free port. */
@@ -26,12 +27,16 @@ const INSTANCE_ID = 'i-[0-9a-f]+';
 
 const targetMark = z.strictObject({ state: z.enum(['healthy', 'unhealthy']) });
 const checkState = z._default(z.enum(['ok', 'impaired']), 'ok');
+const agentMark = z.strictObject({ ping: z.enum(['Online', 'ConnectionLost']) });
+const swapMark = z.strictObject({ ends: z.enum(swapEndings) });
 const statusMark = z.strictObject({ instance: checkState, system: checkState });
 
 /**
  * Starts the overlay on 127.0.0.1: a proxy before moto for EC2, ELBv2, Auto Scaling and SSM. Beside it, for the sandbox and tests:
  * - `POST /_perennial/targets/<instance>` `{"state":"unhealthy"}`: its targets fail their health checks (`healthy` ends it)
  * - `POST /_perennial/instances/<instance>/status` `{"instance":"impaired","system":"ok"}`: its status checks fail from now on
+ * - `POST /_perennial/instances/<instance>/agent` `{"ping":"Online"}`: its Systems Manager agent answers (`ConnectionLost` ends it)
+ * - `POST /_perennial/instances/<instance>/root-swap` `{"ends":"failed"}`: how the next replacement of its root ends
  * - `GET /_perennial/calls`: the latest calls, oldest first
  */
 export async function startOverlay(options: OverlayOptions): Promise<Overlay> {
@@ -116,7 +121,20 @@ function control(fleet: Fleet, now: () => number, raw: RawRequest): ControlAnswe
       }),
     );
   }
-  return { statusCode: 404, body: { message: `The overlay has no ${raw.method} ${raw.url}.` } };
+  return controlRecovery(fleet, raw) ?? { statusCode: 404, body: { message: `The overlay has no ${raw.method} ${raw.url}.` } };
+}
+
+/** What an instance can be told beside its health: its agent, and how its next new root ends. */
+function controlRecovery(fleet: Fleet, raw: RawRequest): ControlAnswer | undefined {
+  if (raw.method !== 'POST') return undefined;
+  const [, marked = '', what] = new RegExp(`^/_perennial/instances/(${INSTANCE_ID})/(agent|root-swap)$`).exec(raw.url) ?? [];
+  if (what === 'agent') {
+    return mark(agentMark, '{"ping":"Online"} or {"ping":"ConnectionLost"}', raw.body, (wanted) => fleet.state.markAgent(marked, wanted.ping === 'Online'));
+  }
+  if (what === 'root-swap') {
+    return mark(swapMark, '{"ends":"succeeded"}, "failed" or "failed-detached"', raw.body, (wanted) => fleet.rootSwaps.endNext(marked, wanted.ends));
+  }
+  return undefined;
 }
 
 function mark<Wanted>(schema: z.ZodMiniType<Wanted>, expected: string, body: Buffer, act: (wanted: Wanted) => void): ControlAnswer {

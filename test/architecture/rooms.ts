@@ -22,11 +22,11 @@ export const rooms: Readonly<Record<string, Room>> = {
   /** The simulated region. */
   sim: { rooms: ['core'], packages: [], node: [] },
   /** The `perennial` command. */
-  cli: { rooms: ['core', 'aws', 'sim', 'catalog-files'], packages: ['commander', '@aws-sdk/', 'zod/mini'], node: ['fs', 'os', 'path'] },
+  cli: { rooms: ['core', 'aws', 'sim', 'catalog-files'], packages: ['commander', '@aws-sdk/', 'zod/mini'], node: ['fs', 'os', 'path', 'worker_threads'] },
   /** Local AWS and the demo fleet; nothing imports it. */
   sandbox: { rooms: ['core', 'aws', 'lambdas', 'lib', 'catalog-files', 'sim', 'cli'], packages: ['*'], node: ['*'] },
   /** Two entries: the CDK app and the command line. */
-  bin: { rooms: ['lib', 'cli'], packages: [], node: ['stream/consumers'] },
+  bin: { rooms: ['lib', 'cli'], packages: [], node: ['readline/promises', 'stream/consumers'] },
 };
 
 /** The room that a path lies in. */

@@ -81,7 +81,8 @@ describe('backtest', () => {
     const asked: unknown[] = [];
     const alarmHistory = async (window: { readonly from: string; readonly to: string }): Promise<readonly unknown[]> => {
       asked.push(window);
-      return [JSON.parse(alarm('ALARM', '2026-11-20T00:00:00Z'))];
+      const past: unknown = JSON.parse(alarm('ALARM', '2026-11-20T00:00:00Z'));
+      return [past];
     };
     const target = { ...desk.target, fleet: { ...desk.target.fleet, alarmHistory } };
     const { json } = await typeJson(['backtest', '--local', '--catalog', catalog, '--days', '7'], target);

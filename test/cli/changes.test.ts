@@ -82,6 +82,32 @@ describe('pause and resume', () => {
   });
 });
 
+const causesNow = async () => (await readRecord(desk.world.store, platformType, keys.platform(testScope)))?.body.causeBreakers;
+
+describe('the breaker of a cause that two systems share', () => {
+  const since = '2026-11-21T08:00:00.000Z';
+
+  it('is probed again when a system that it concerns is resumed, and closes when everything is', async () => {
+    const trouble = { groupMembers: 3, incidentId: 'inc-1', at: since, causes: ['zone:eu-central-1a'] };
+    await createRecord(desk.world.store, platformType, keys.platform(testScope), {
+      inFlight: [],
+      starts: [],
+      unhealthySystems: [],
+      breaker: { state: 'closed' },
+      troubles: [{ ...trouble, slotId: 'shop-web/1', groupId: 'shop-web/web' }],
+      causeBreakers: [
+        { cause: 'zone:eu-central-1a', since, isProbeFailed: true },
+        { cause: 'image:ami-1', since, isProbeFailed: true },
+      ],
+    });
+    expect(await turn('resume', 'shop-web')).toMatchObject({ closedBreakers: ['the zone eu-central-1a'] });
+    expect((await causesNow())?.map(({ isProbeFailed }) => isProbeFailed)).toEqual([false, true]);
+    expect(await turn('resume')).toMatchObject({ closedBreakers: ['the zone eu-central-1a', 'the image ami-1'] });
+    expect(await causesNow()).toBeUndefined();
+    expect(await turn('resume')).toMatchObject({ closedBreakers: [] });
+  });
+});
+
 const good = ['--version', '5.3.0', '--previous', '5.2.1', '--commit', '1a2b3c4'];
 
 describe('deploy', () => {

@@ -59,7 +59,15 @@ describe('status', () => {
       'Systems: none',
       'Inventory: empty; the sweep fills it every 10 minutes',
     ]);
-    expect(await read(statusSchema, 'status')).toEqual({ paused: [], systems: [], openIncidents: [], runningRemediations: [], budgets: [], instances: {} });
+    expect(await read(statusSchema, 'status')).toEqual({
+      paused: [],
+      breakers: [],
+      systems: [],
+      openIncidents: [],
+      runningRemediations: [],
+      budgets: [],
+      instances: {},
+    });
   });
 
   it('shows everything that is going on (S0-28)', async () => {
@@ -114,13 +122,19 @@ describe('incidents and remediations', () => {
     expect(
       shown
         .split('\n')
-        .slice(shown.split('\n').indexOf('Timeline:') + 1)
+        .slice(
+          shown.split('\n').indexOf('Timeline:') + 1,
+          shown.split('\n').findIndex((line) => line.startsWith('Evidence of ')),
+        )
         .every((line) => /^ {2}2026|^ {6}\| /.test(line)),
     ).toBe(true);
     const remediation = await read(remediationDetailSchema, 'remediations', remediationId);
     expect(remediation.phases.map(({ name }) => name)).toContain('launch');
     const repair = (await type('remediations', remediationId)).out;
     expect(repair).toContain('Guardrails:');
+    for (const text of [shown, repair]) expect(text).toContain('  console output\n      | i-old login:\n  not to be had: host tools');
+    expect(incident.evidence).toMatchObject([{ remediationId, instanceId: OLD }]);
+    expect(remediation.evidence).toEqual(incident.evidence);
     expect(repair).toMatch(/Recovery: [\d.min s]+, the RTO of 10 min was met/);
     expect(repair).toMatch(/done +launch: /);
   });

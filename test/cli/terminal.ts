@@ -18,10 +18,15 @@ export interface Screen {
 }
 
 /** Types a command; without a target, opening one is a failure of the test. */
-export async function type(words: readonly string[], target?: Target, input = ''): Promise<Screen> {
+export async function type(words: readonly string[], target?: Target, input = '', confirm?: (question: string) => Promise<boolean>): Promise<Screen> {
   const out: string[] = [];
   const error: string[] = [];
-  const output = { out: (text: string) => void out.push(text), error: (text: string) => void error.push(text), readInput: async () => input };
+  const output = {
+    out: (text: string) => void out.push(text),
+    error: (text: string) => void error.push(text),
+    readInput: async () => input,
+    ...(confirm === undefined ? {} : { confirm }),
+  };
   const exitCode = await runProgram(words, output, async () => {
     if (target === undefined) throw new Error('this command was to need no target');
     return target;
@@ -79,6 +84,9 @@ export interface Desk {
   readonly announced: { readonly type: DeployEventType; readonly detail: DeployEventDetail }[];
 }
 
+/** A platform that has left nothing behind. */
+export const nothingOutside = { quarantined: [], launched: [], securityGroups: [], alarms: [], timers: [], interfaces: [], volumes: [] };
+
 const soundAccount: AccountReader = {
   subscriptions: async () => ({ total: 2, unconfirmed: 0 }),
   sms: async () => ({ isInSandbox: false, monthlyLimitDollars: 20 }),
@@ -115,6 +123,11 @@ export async function createDesk(changes: Partial<Target> = {}): Promise<Desk> {
     operator: 'kim',
     queues,
     account: soundAccount,
+    leaving: { find: async () => nothingOutside, carryOut: async () => undefined },
+    tags: {
+      set: async (instanceId, key, value) => world.region.setTag(instanceId, key, value),
+      remove: async (instanceId, key) => world.region.quarantine.unmark(instanceId, [key], {}),
+    },
     fleet: { countRunning: async () => 3, alarmHistory: async () => [], observe: () => observePorts(world) },
     deployBus: () => ({
       announce: async (eventType, detail) => {

@@ -3,17 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { parseTemplate, synthesise } from './template.ts';
 import { actionsOf, roleStatements } from './template-rules.ts';
 
-/** Packages of the fleet's services and the prefix of their actions. */
+/** Packages of the fleet's services, and of those that run Perennial, with the prefix of their actions. */
 const prefixes: Readonly<Record<string, string>> = {
   'auto-scaling': 'autoscaling',
   cloudwatch: 'cloudwatch',
   ec2: 'ec2',
   'elastic-load-balancing-v2': 'elasticloadbalancing',
+  lambda: 'lambda',
+  sfn: 'states',
+  'route-53': 'route53',
   ssm: 'ssm',
 };
 
 /** Actions that EC2 and CloudWatch check within another call; each with the call that needs it. */
-const withinOtherCalls: Readonly<Record<string, string>> = { 'cloudwatch:TagResource': 'PutMetricAlarm with tags' };
+const withinOtherCalls: Readonly<Record<string, string>> = {
+  'ssm:GetParameters': 'DescribeLaunchTemplateVersions with ResolveAlias',
+  'cloudwatch:TagResource': 'PutMetricAlarm with tags',
+};
 
 /** `new DescribeVolumesCommand` and `paginateDescribeVolumes` are both ec2:DescribeVolumes. */
 function actionsIn(source: string): readonly string[] {

@@ -49,10 +49,15 @@ describe('functions', () => {
   it('find the fleet elsewhere only where the context says so', () => {
     const local: unknown = synthesise({ fleetEndpoint: 'http://127.0.0.1:4671' }).main.template;
     expect(JSON.stringify(template)).not.toContain('AWS_ENDPOINT_URL');
-    expect(JSON.stringify(local).match(/"AWS_ENDPOINT_URL_\w+":"http:\/\/127\.0\.0\.1:4671"/g)).toHaveLength(4 * 9);
+    expect(JSON.stringify(local).match(/"AWS_ENDPOINT_URL_\w+":"http:\/\/127\.0\.0\.1:4671"/g)).toHaveLength(5 * 9);
     expect(() => synthesise({ fleetEndpoint: 'nowhere' })).toThrow(/must be a URL/);
   });
 });
+
+/** The functions as text, with more context. */
+function functionsWith(more?: Readonly<Record<string, string>>): string {
+  return JSON.stringify(resourcesOf(parseTemplate(synthesise(more).main.template), 'AWS::Lambda::Function'));
+}
 
 describe('what the command line and the sandbox look up', () => {
   it('is among the outputs', () => {
@@ -77,6 +82,12 @@ describe('what the command line and the sandbox look up', () => {
     );
     expect(expressions).toEqual(['rate(1 minute)', 'rate(1 minute)', 'rate(1 minute)', 'rate(60 minutes)']);
     expect(() => synthesise({ sweepMinutes: '0' })).toThrow(/whole number from 1 to 60/);
+  });
+
+  it('a small fleet is asked every five minutes, or as often as the context says', () => {
+    expect(functionsWith()).toContain('"SMALL_FLEET_POLL_MINUTES":"5"');
+    expect(functionsWith({ smallFleetPollMinutes: '1' })).toContain('"SMALL_FLEET_POLL_MINUTES":"1"');
+    expect(() => synthesise({ smallFleetPollMinutes: '6' })).toThrow(/whole number from 1 to 5/);
   });
 });
 

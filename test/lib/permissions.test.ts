@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { parseTemplate, synthesise } from './template.ts';
+import * as z from 'zod/mini';
+import { foreignAutomationTags } from '../../core/remediation/phases/quarantine.ts';
+import { parseTemplate, resourcesOf as resourcesByType, synthesise } from './template.ts';
 import { actionsOf, roleStatements, type Statement } from './template-rules.ts';
+
+const environmentSchema = z.object({
+  Variables: z.object({ OBSERVE_VERSION_ARN: z.unknown(), ACT_VERSION_ARN: z.unknown(), STATE_MACHINE_ARN: z.unknown() }),
+});
 
 const template = parseTemplate(synthesise().main.template);
 
@@ -50,7 +56,33 @@ describe('three roles', () => {
       statementsOf('Reap')
         .flatMap(actionsOf)
         .filter((action) => fleetChange.test(action)),
-    ).toEqual(['ec2:ModifyInstanceAttribute', 'ec2:TerminateInstances']);
+    ).toEqual([
+      'ec2:ModifyInstanceAttribute',
+      'ec2:TerminateInstances',
+      'ec2:StopInstances',
+      'ec2:CreateTags',
+      'ec2:DeleteNetworkInterface',
+      'ec2:DeleteVolume',
+    ]);
+  });
+
+  it('reap starts and looks at executions of our one machine', () => {
+    const reap = statementsOf('Reap');
+    expect(resourcesOf(having(reap, 'states:StartExecution'))).toEqual(['stateMachine:perennial-remediation']);
+    expect(resourcesOf(having(reap, 'states:DescribeExecution'))).toEqual(['execution:perennial-remediation:*']);
+  });
+
+  it('reap stops, marks and deletes only what a launch of ours tagged, and marks with quarantine tags only (S0-27)', () => {
+    const ours = { 'aws:ResourceTag/perennial:remediation': 'false' };
+    for (const action of ['ec2:StopInstances', 'ec2:DeleteNetworkInterface', 'ec2:DeleteVolume']) {
+      expect(having(statementsOf('Reap'), action).map(({ Condition }) => Condition)).toEqual([{ Null: ours }]);
+    }
+    expect(having(statementsOf('Reap'), 'ec2:CreateTags').map(({ Condition }) => Condition)).toEqual([
+      {
+        Null: { ...ours, 'aws:TagKeys': 'false' },
+        'ForAllValues:StringEquals': { 'aws:TagKeys': ['perennial:quarantine', 'perennial:quarantine-until', 'perennial:remediation'] },
+      },
+    ]);
   });
 
   it('nobody but act changes the fleet, beside reap', () => {
@@ -86,7 +118,16 @@ describe('act is scoped by what the catalog lists', () => {
 
   it('launches what will carry the tags of a listed system and of its remediation', () => {
     const launch = having(act, 'ec2:RunInstances');
-    expect(resourcesOf(launch).toSorted()).toEqual(['image/*', 'instance/*', 'key-pair/*', 'network-interface/*', 'security-group/*', 'subnet/*', 'volume/*']);
+    expect(resourcesOf(launch).toSorted()).toEqual([
+      'image/*',
+      'instance/*',
+      'key-pair/*',
+      'launch-template/*',
+      'network-interface/*',
+      'security-group/*',
+      'subnet/*',
+      'volume/*',
+    ]);
     const remediation = { 'aws:RequestTag/perennial:remediation': 'false' };
     const conditions = launch.map(({ Condition }) => Condition).filter((condition) => condition !== undefined);
     expect(conditions).toEqual([
@@ -98,15 +139,62 @@ describe('act is scoped by what the catalog lists', () => {
 
   it('tags what it creates, and marks with our keys what is ours', () => {
     const marking = { StringEquals: systems, 'ForAllValues:StringLike': { 'aws:TagKeys': ['perennial:*'] }, Null: { 'aws:TagKeys': 'false' } };
+    // On the way back from quarantine.
+    const returned = { ...marking, 'ForAllValues:StringLike': { 'aws:TagKeys': [...foreignAutomationTags] } };
     const launched = { StringEquals: { 'ec2:CreateAction': 'RunInstances' } };
     const made = { StringEquals: { 'ec2:CreateAction': 'CreateSecurityGroup' } };
-    expect(having(act, 'ec2:CreateTags').map(({ Condition }) => Condition)).toEqual([marking, launched, launched, launched, made]);
+    const snapshots = { StringEquals: { 'ec2:CreateAction': 'CreateSnapshots' } };
+    expect(having(act, 'ec2:CreateTags').map(({ Condition }) => Condition)).toEqual([marking, returned, launched, launched, launched, made, snapshots]);
   });
 
-  it('moves interfaces only into a security group of ours', () => {
-    const moves = having(act, 'ec2:ModifyNetworkInterfaceAttribute');
-    expect(resourcesOf(moves)).toEqual(['security-group/*', 'network-interface/*']);
-    expect(moves[0]?.Condition).toEqual({ Null: { 'aws:ResourceTag/perennial:quarantine': 'false' } });
+  it('runs scripts on instances of listed systems only, with one document of AWS', () => {
+    const [onInstances, document] = having(act, 'ssm:SendCommand');
+    expect(onInstances?.Condition).toEqual({ StringEquals: { 'ssm:resourceTag/perennial:system': ['shop-reports', 'shop-web'] } });
+    expect(JSON.stringify(document?.Resource)).toContain('::document/AWS-RunShellScript');
+  });
+
+  it('takes off and puts back only what a quarantine changes, on instances of listed systems', () => {
+    const keysOf = having(act, 'ec2:DeleteTags').map(({ Condition }) => Condition?.['ForAllValues:StringLike']);
+    expect(keysOf).toEqual([
+      { 'aws:TagKeys': [...foreignAutomationTags] },
+      { 'aws:TagKeys': ['perennial:quarantine', 'perennial:quarantine-until', 'perennial:remediation'] },
+    ]);
+    expect(having(act, 'ec2:DeleteTags').map(({ Condition }) => Condition?.['StringEquals'])).toEqual([systems, systems]);
+    expect(resourcesOf(having(act, 'ec2:AssociateIamInstanceProfile'))).toEqual(['instance/*']);
+  });
+
+  it('moves interfaces into security groups, and opens or closes none but ours', () => {
+    expect(resourcesOf(having(act, 'ec2:ModifyNetworkInterfaceAttribute'))).toEqual(['security-group/*', 'network-interface/*']);
+    expect(having(act, 'ec2:RevokeSecurityGroupEgress').map(({ Condition }) => Condition)).toEqual([
+      { Null: { 'aws:ResourceTag/perennial:quarantine': 'false' } },
+    ]);
+    expect(act.flatMap(actionsOf).filter((action) => /SecurityGroup(In|E)gress/.test(action))).toEqual(['ec2:RevokeSecurityGroupEgress']);
+  });
+
+  it('takes volumes and interfaces from, and gives them to, instances of listed systems only; deletes none (S0-27)', () => {
+    for (const action of ['ec2:AttachVolume', 'ec2:DetachVolume', 'ec2:AttachNetworkInterface', 'ec2:DetachNetworkInterface', 'ec2:ModifyInstanceAttribute']) {
+      const onInstances = having(act, action).filter((statement) => resourcesOf([statement]).includes('instance/*'));
+      expect(onInstances.map(({ Condition }) => Condition)).toEqual([{ StringEquals: systems }]);
+    }
+    expect(resourcesOf(having(act, 'ec2:CreateSnapshots'))).toEqual(['instance/*', 'volume/*', 'snapshot/*']);
+  });
+
+  it('rewrites addresses in records of declared zones only, and never deletes one', () => {
+    expect(having(act, 'route53:ChangeResourceRecordSets').map(({ Condition }) => Condition)).toEqual([
+      {
+        'ForAllValues:StringLike': { 'route53:ChangeResourceRecordSetsNormalizedRecordNames': ['shop.example.com', '*.shop.example.com'] },
+        'ForAllValues:StringEquals': {
+          'route53:ChangeResourceRecordSetsActions': ['UPSERT'],
+          'route53:ChangeResourceRecordSetsRecordTypes': ['A', 'CNAME'],
+        },
+        Null: { 'route53:ChangeResourceRecordSetsActions': 'false' },
+      },
+    ]);
+  });
+
+  it('points associations at instances of listed systems only', () => {
+    const onInstances = having(act, 'ssm:UpdateAssociation').filter((statement) => resourcesOf([statement]).includes('instance/*'));
+    expect(onInstances.map(({ Condition }) => Condition)).toEqual([{ StringEquals: { 'ssm:resourceTag/perennial:system': ['shop-reports', 'shop-web'] } }]);
   });
 
   it('registers with the listed target groups, clones the listed alarms, passes the listed roles to EC2', () => {
@@ -139,5 +227,46 @@ describe('the way of a signal', () => {
     const resources = JSON.stringify(invoking.map(([, { Resource }]) => Resource));
     expect(resources.match(/Functions\w+Function/g)).toEqual(['FunctionsObserveFunction', 'FunctionsActFunction']);
     expect(resources.match(/":\*"/g)).toHaveLength(2);
+  });
+});
+
+/** What a function that starts, or looks after, repairs is told. */
+function variablesOf(id: string): z.infer<typeof environmentSchema>['Variables'] {
+  const found = resourcesByType(template, 'AWS::Lambda::Function').find(([name]) => name.startsWith(id));
+  return environmentSchema.parse(found?.[1].Properties['Environment']).Variables;
+}
+
+describe('the sweep of function versions', () => {
+  const sweep = statementsOf('Sweep');
+
+  it('lists and deletes versions of the two functions that the machine calls', () => {
+    const listing = JSON.stringify(having(sweep, 'lambda:ListVersionsByFunction').map(({ Resource }) => Resource));
+    expect(listing.match(/Functions\w+Function/g)).toEqual(['FunctionsObserveFunction', 'FunctionsActFunction']);
+    const deleting = JSON.stringify(having(sweep, 'lambda:DeleteFunction').map(({ Resource }) => Resource));
+    expect(deleting.match(/Functions\w+Function/g)).toEqual(['FunctionsObserveFunction', 'FunctionsActFunction']);
+  });
+
+  it('deletes versions only, never a function: every ARN goes on behind the name', () => {
+    const resources = having(sweep, 'lambda:DeleteFunction').flatMap(({ Resource }) => (Array.isArray(Resource) ? Array.from<unknown>(Resource) : [Resource]));
+    expect(resources).toHaveLength(2);
+    for (const resource of resources) expect(JSON.stringify(resource)).toMatch(/^\{"Fn::Join":\["",\[\{"Fn::GetAtt":\["\w+","Arn"\]\},":\*"\]\]\}$/);
+  });
+
+  it('nobody else may delete anything of Lambda, and only the reaper reads executions too', () => {
+    const others = functionNames.filter((name) => name !== 'Sweep' && name !== 'Reap').flatMap(statementsOf);
+    expect(others.flatMap(actionsOf).filter((action) => action.startsWith('lambda:') || action === 'states:DescribeExecution')).toEqual([]);
+    expect(resourcesOf(having(sweep, 'states:DescribeExecution'))).toEqual(['execution:perennial-remediation:*']);
+    expect(
+      statementsOf('Reap')
+        .flatMap(actionsOf)
+        .filter((action) => action.startsWith('lambda:')),
+    ).toEqual([]);
+  });
+
+  it('knows the versions that the next repair is started with, as signals does', () => {
+    const [sweepTold, signalsTold] = [variablesOf('FunctionsSweepFunction'), variablesOf('FunctionsSignalsFunction')];
+    expect(sweepTold.OBSERVE_VERSION_ARN).toEqual(signalsTold.OBSERVE_VERSION_ARN);
+    expect(sweepTold.ACT_VERSION_ARN).toEqual(signalsTold.ACT_VERSION_ARN);
+    expect(JSON.stringify(sweepTold.STATE_MACHINE_ARN)).toContain(':stateMachine:perennial-remediation');
   });
 });

@@ -20,6 +20,8 @@ export function shortestDeadlineSeconds(): number {
       healthyDeadlineSeconds: 30,
       drainDeadlineSeconds: 30,
       stopDeadlineSeconds: 30,
+      snapshotDeadlineSeconds: 30,
+      moveDeadlineSeconds: 30,
     },
   });
   return Math.min(...Object.values<PhaseRow>(procedure).map(({ deadline }) => deadlineSeconds(deadline, policy)));

@@ -3,7 +3,8 @@ import type { ObservePhase } from '../phase.ts';
 
 /** Waits out the pending duration; the guard phase then reads the triggering source again. */
 export const confirm: ObservePhase = ({ ports, session, policy }) => {
-  const { trigger, timing } = session.record;
+  const { trigger, timing, request } = session.record;
+  if (request !== undefined) return Promise.resolve({ kind: 'done', reason: `${request.by} asked for it (${request.reason}); nothing has to last` });
   const until = addSeconds(timing.detectedAt, policy.spec.pendingSeconds);
   const leftSeconds = secondsBetween(ports.clock.now(), until);
   return Promise.resolve(

@@ -2,15 +2,30 @@ import type { System } from '../../catalog/schema.ts';
 import { PermanentError } from '../../environment/errors.ts';
 import { imageRecordType } from '../../images/records.ts';
 import { groupIdOf, slotIdOf } from '../../inventory/classify.ts';
-import { tagKeys } from '../../inventory/records.ts';
+import { instanceType, tagKeys } from '../../inventory/records.ts';
 import { keys, partitions } from '../../records/keys.ts';
 import { parseRecord, readRecord, type RecordType } from '../../records/record-type.ts';
 import type { RecordKey } from '../../records/store.ts';
-import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, know, type Known } from '../guardrails.ts';
+import { drillPlaceOf, isRequested } from '../asked.ts';
+import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, isForGroup, know, type Known } from '../guardrails.ts';
 import { chooseImage, type ImageChoice } from '../image-choice.ts';
+import { choosePath, type PathChoice } from '../path-choice.ts';
+import { failureModeOf, phasesOf, traitsOf } from '../procedure.ts';
 import type { InstanceFacts, TargetHealth } from '../ports.ts';
-import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
-import { type Group, groupType, type Pause, pauseType, platformType, type Remediation, type Slot, slotType } from '../record.ts';
+import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult, RecordPatch } from '../phase.ts';
+import { askApproval } from './approval.ts';
+import {
+  type Group,
+  groupType,
+  type PathName,
+  type Pause,
+  pauseType,
+  platformType,
+  type Remediation,
+  remediationType,
+  type Slot,
+  slotType,
+} from '../record.ts';
 
 /** What must exist by now, because the claim wrote it. */
 async function readClaimed<Body>(ports: ObservePorts, type: RecordType<Body>, key: RecordKey): Promise<Body> {
@@ -25,11 +40,14 @@ async function readPauses(ports: ObservePorts, system: string): Promise<readonly
 }
 
 /** The group's members that run and are not in quarantine. */
-async function readMembers(ports: ObservePorts, system: System, groupId: string): Promise<readonly InstanceFacts[]> {
+export async function readMembers(ports: ObservePorts, system: System, groupId: string): Promise<readonly InstanceFacts[]> {
   const { name } = system.metadata;
   const tagged = await ports.instances.findByTag(tagKeys.system, name);
   const isMember = (instance: InstanceFacts): boolean => groupIdOf(name, instance.tags[tagKeys.role] ?? system.spec.image.role) === groupId;
-  return tagged.filter((instance) => instance.state === 'running' && instance.tags[tagKeys.quarantine] === undefined && isMember(instance));
+  return tagged.filter(
+    (instance) =>
+      instance.state === 'running' && instance.tags[tagKeys.quarantine] === undefined && instance.tags[tagKeys.drill] === undefined && isMember(instance),
+  );
 }
 
 /** In repair counts as unhealthy; starting and deliberately stopped ones are on neither side (design section 2). */
@@ -39,8 +57,10 @@ function countGroup(
   group: Group,
   { system, oldInstanceId }: Remediation,
 ): { members: number; unhealthy: number } {
-  const unhealthySlots = new Set(group.unhealthy.map((entry) => entry.slotId));
-  const unhealthyIds = new Set(targets.filter((target) => target.state === 'unhealthy').map((target) => target.instanceId));
+  // A slot that members share says nothing of the others in it.
+  const unhealthySlots = new Set(group.unhealthy.filter(({ instanceId }) => instanceId === undefined).map((entry) => entry.slotId));
+  const unhealthyTargets = targets.filter((target) => target.state === 'unhealthy').map((target) => target.instanceId);
+  const unhealthyIds = new Set([...unhealthyTargets, ...group.unhealthy.flatMap(({ instanceId }) => instanceId ?? [])]);
   const isUnhealthy = (instance: InstanceFacts): boolean =>
     instance.instanceId === oldInstanceId || unhealthyIds.has(instance.instanceId) || unhealthySlots.has(slotIdOf(instance, system));
   const isOldCounted = members.some((instance) => instance.instanceId === oldInstanceId);
@@ -103,32 +123,77 @@ async function readClaim(
   return { pauses, platform, group, slot };
 }
 
+/** What was done before: the last drill of the system, and what a way back takes back. */
+async function readPast({ store, scope }: ObservePorts, { system, revertOf }: Remediation): Promise<Pick<GuardrailFacts, 'drillPassedAt' | 'revertOf'>> {
+  return {
+    drillPassedAt: await know(async () => (await readRecord(store, slotType, keys.slot(scope, drillPlaceOf(system).id)))?.body.drillPassedAt),
+    revertOf: await know(async () =>
+      revertOf === undefined ? undefined : (await readRecord(store, remediationType, keys.remediation(scope, revertOf)))?.body,
+    ),
+  };
+}
+
+/** One that is gone is a member no more; its tags, or the inventory, remember what it was. */
+async function readMembership({ ports, session }: PhaseContext<ObservePorts>, instance: InstanceFacts | undefined): Promise<boolean> {
+  const { oldInstanceId } = session.record;
+  if (instance !== undefined && instance.state !== 'terminated') return ports.instances.isGroupMember(oldInstanceId);
+  if (instance?.tags[tagKeys.autoScalingGroup] !== undefined) return true;
+  return (await readRecord(ports.store, instanceType, keys.instance(ports.scope, oldInstanceId)))?.body.autoScalingGroup !== undefined;
+}
+
+/** What the instance is, and which way to repair follows from it. Ways back and drills were chosen by who asked for them. */
+async function readWays(context: PhaseContext<ObservePorts>): Promise<Pick<GuardrailFacts, 'instance' | 'isGroupMember' | 'status' | 'capability' | 'path'>> {
+  const { ports, session, policy } = context;
+  const { record } = session;
+  const [instance, status, capability] = await Promise.all([
+    know(() => ports.instances.read(record.oldInstanceId)),
+    know(() => ports.instances.readStatus(record.oldInstanceId)),
+    know(() => ports.recovery.capability(record.oldInstanceId)),
+  ]);
+  const isGroupMember = instance.isKnown ? await know(() => readMembership(context, instance.value)) : instance;
+  const asked = record.isDrill || record.revertOf !== undefined ? record.path : undefined;
+  const path = mapKnown(both(both(instance, isGroupMember), both(status, capability)), ([[facts, isMember], [checks, taken]]): PathChoice =>
+    asked === undefined
+      ? choosePath({
+          now: ports.clock.now(),
+          policy: policy.spec,
+          isFenced: failureModeOf(record) === 'fenced',
+          isRequested: isRequested(record.trigger),
+          instance: facts?.state === 'terminated' ? undefined : facts,
+          isGroupMember: isMember,
+          status: checks,
+          capability: taken,
+        })
+      : { kind: 'chosen', path: asked, reason: record.pathReason ?? 'asked for', nextPaths: [], skipped: [] },
+  );
+  return { instance, isGroupMember, status, capability, path };
+}
+
 /** Reads every fact afresh; what cannot be read stays unknown and vetoes. */
 export async function readFacts(context: PhaseContext<ObservePorts>, rehearsed: Rehearsed = {}): Promise<GuardrailFacts> {
   const { ports, session, system, policy } = context;
   const { record } = session;
   const claim = await readClaim(ports, record, rehearsed);
   const { alarmName } = record.trigger;
-  const [instance, isGroupMember, status, registered, members, history, alarm] = await Promise.all([
-    know(() => ports.instances.read(record.oldInstanceId)),
-    know(() => ports.instances.isGroupMember(record.oldInstanceId)),
-    know(() => ports.instances.readStatus(record.oldInstanceId)),
+  const [ways, registered, members, history, alarm] = await Promise.all([
+    readWays(context),
     know(() => ports.targets.registered(system.spec.targetGroups)),
     know(() => readMembers(ports, system, record.groupId)),
     know(() => ports.images.approvedHistory(system.spec.image.role)),
     know(async () => (alarmName === undefined ? undefined : (await ports.alarms.read([alarmName]))[0])),
   ]);
+  const { instance } = ways;
   const seen = both(members, registered);
   const image = both(seen, claim.slot);
   return {
     now: ports.clock.now(),
+    windows: context.windows ?? [],
+    ...(await readPast(ports, record)),
     remediation: record,
     system,
     policy,
     ...claim,
-    instance,
-    isGroupMember,
-    status,
+    ...ways,
     alarm,
     targets: mapKnown(registered, (targets) => targets.filter((target) => target.instanceId === record.oldInstanceId)),
     groupCount: mapKnown(both(seen, claim.group), ([[running, targets], group]) => countGroup(running, targets, group, record)),
@@ -137,21 +202,51 @@ export async function readFacts(context: PhaseContext<ObservePorts>, rehearsed: 
   };
 }
 
-function vetoResult(decisive: GuardrailVerdict, verdicts: readonly GuardrailVerdict[]): PhaseResult {
-  const reason = decisive.verdict === 'approve' ? `${decisive.reason}. Approval is not possible yet, so nothing was touched` : decisive.reason;
-  return { kind: 'vetoed', guardrail: decisive.name, reason, patch: { guardrails: [...verdicts] } };
+/** A veto decides before anything that a person may pass: nobody is asked for what would be refused anyway. */
+export function vetoOf(verdicts: readonly GuardrailVerdict[]): PhaseResult | undefined {
+  const found = verdicts.find(({ verdict }) => verdict === 'veto');
+  return found === undefined ? undefined : { kind: 'vetoed', guardrail: found.name, reason: found.reason, patch: { guardrails: [...verdicts] } };
 }
 
 /** Asks every guardrail with fresh facts; the first that does not pass decides. */
 export const guard: ObservePhase = async (context) => {
   const facts = await readFacts(context);
-  const { verdicts, decisive } = evaluateGuardrails(facts);
-  if (decisive !== undefined) return vetoResult(decisive, verdicts);
-  const { image } = facts;
-  if (!image.isKnown || image.value.kind === 'none') return { kind: 'failed', reason: 'The image to launch is not known' };
-  const patch = { guardrails: [...verdicts], imageId: image.value.imageId, imageReason: image.value.reason };
-  if (context.session.record.mode === 'dry-run') {
-    return { kind: 'would-have', reason: `Would have replaced ${context.session.record.oldInstanceId} from ${image.value.imageId}`, patch };
-  }
-  return { kind: 'done', reason: `All ${verdicts.length} guardrails passed; ${image.value.reason}`, patch };
+  const { verdicts } = evaluateGuardrails(facts);
+  const veto = vetoOf(verdicts);
+  if (veto !== undefined) return veto;
+  const { record } = context.session;
+  const course = courseOf(record, facts);
+  if (course.kind === 'unknown') return { kind: 'failed', reason: course.reason };
+  const patch = { guardrails: [...verdicts], ...course.patch };
+  if (record.mode === 'dry-run') return { kind: 'would-have', reason: course.wouldHave, patch };
+  const asking = verdicts.filter(({ verdict }) => verdict === 'approve');
+  const { granted } = record.approval ?? {};
+  if (asking.length > 0 && granted === undefined) return askApproval(context, asking, patch);
+  const passed = granted === undefined ? `All ${verdicts.length} guardrails passed` : `No guardrail vetoes, and ${granted.by} approved`;
+  return { kind: 'done', reason: `${passed}; ${course.reason}`, patch };
 };
+
+type CourseFound =
+  | { readonly kind: 'found'; readonly reason: string; readonly wouldHave: string; readonly patch: RecordPatch }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** The chosen path with its phases, and the image where Perennial itself may launch one. */
+function courseOf(record: Remediation, { path, image }: GuardrailFacts): CourseFound {
+  if (!path.isKnown || path.value.kind === 'none') return { kind: 'unknown', reason: 'The way to repair is not known' };
+  const choice = path.value;
+  const way = { path: choice.path, pathReason: choice.reason, nextPaths: [...choice.nextPaths], remaining: [...phasesOf(choice.path, traitsOf(record))] };
+  const wouldHave = wouldHaveText(record, choice.path);
+  if (isForGroup(choice)) return { kind: 'found', reason: choice.reason, wouldHave, patch: way };
+  if (!image.isKnown || image.value.kind === 'none') return { kind: 'unknown', reason: 'The image to launch is not known' };
+  const { imageId, reason } = image.value;
+  return {
+    kind: 'found',
+    reason: `${choice.reason}; ${reason}`,
+    wouldHave: `${wouldHave}${choice.path === 'replace' ? ` from ${imageId}` : ''}`,
+    patch: { ...way, imageId, imageReason: reason },
+  };
+}
+
+function wouldHaveText({ oldInstanceId }: Remediation, path: PathName): string {
+  return path === 'replace' ? `Would have replaced ${oldInstanceId}` : `Would have taken the path ${path} for ${oldInstanceId}`;
+}

@@ -9,7 +9,7 @@ function statusProblem(status: InstanceStatus | undefined): string | undefined {
 }
 
 /** `running` must persist: an encrypted volume whose key may not be used lets EC2 say running and stop a moment later. */
-async function awaitRunningInstance({ ports, session, policy }: PhaseContext<ObservePorts>, instanceId: string): Promise<PhaseResult> {
+export async function awaitRunningInstance({ ports, session, policy }: PhaseContext<ObservePorts>, instanceId: string): Promise<PhaseResult> {
   const [instance, status] = [await ports.instances.read(instanceId), await ports.instances.readStatus(instanceId)];
   const poll = policy.spec.statusPollSeconds;
   // Right after the launch EC2 may not know the id yet (eventual consistency): absence is not failure here, the deadline is.

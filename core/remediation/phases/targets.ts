@@ -5,14 +5,14 @@ import { storedCapture } from './capture.ts';
 
 const noTargets: PhaseResult = { kind: 'done', reason: 'The instance was in no target group' };
 
-function describeTargets(health: readonly TargetHealth[]): string {
+export function describeTargets(health: readonly TargetHealth[]): string {
   return health
     .map((target) => `${target.targetGroupName}:${target.port} ${target.state}${target.reason === undefined ? '' : ` (${target.reason})`}`)
     .join(', ');
 }
 
 /** Recovery time ends here: detected → in service (S0-19). */
-function inServicePatch(context: PhaseContext<unknown>, at: string): { timing: typeof record.timing; recoverySeconds: number; isRtoMet: boolean } {
+export function inServicePatch(context: PhaseContext<unknown>, at: string): { timing: typeof record.timing; recoverySeconds: number; isRtoMet: boolean } {
   const { record } = context.session;
   const recoverySeconds = Math.round(secondsBetween(record.timing.detectedAt, at));
   return { timing: { ...record.timing, inServiceAt: at }, recoverySeconds, isRtoMet: recoverySeconds <= record.rtoSeconds };
@@ -44,14 +44,13 @@ export const register: ActPhase = async (context) => {
 };
 
 /** Only reads that say healthy several times in a row count; anything else starts the count again. */
-export const awaitHealthy: ObservePhase = async (context) => {
+export async function awaitHealthyInstance(context: PhaseContext<ObservePorts>, instanceId: string): Promise<PhaseResult> {
   const { ports, session, policy } = context;
-  const { newInstanceId, memory } = session.record;
-  if (newInstanceId === undefined) return { kind: 'failed', reason: 'No replacement was launched' };
+  const { memory } = session.record;
   const { targets } = await storedCapture(context);
   const now = ports.clock.now();
   if (targets.length === 0) return { kind: 'done', reason: 'It was in no target group; running is in service', patch: inServicePatch(context, now) };
-  const health = await ports.targets.health(newInstanceId, targets);
+  const health = await ports.targets.health(instanceId, targets);
   const isHealthy = health.length === targets.length && health.every((target) => target.state === 'healthy');
   const reads = isHealthy ? Number(memory['healthyReads'] ?? 0) + 1 : 0;
   const wanted = policy.spec.healthyReads;
@@ -62,6 +61,11 @@ export const awaitHealthy: ObservePhase = async (context) => {
     reason: `${reads} of ${wanted} healthy reads: ${describeTargets(health)}`,
     memory: { healthyReads: reads },
   };
+}
+
+export const awaitHealthy: ObservePhase = async (context) => {
+  const { newInstanceId } = context.session.record;
+  return newInstanceId === undefined ? { kind: 'failed', reason: 'No replacement was launched' } : awaitHealthyInstance(context, newInstanceId);
 };
 
 export const deregister: ActPhase = (context) => deregisterInstance(context, context.session.record.oldInstanceId, 'deregister-old');
@@ -93,7 +97,8 @@ export const verify: ObservePhase = async (context) => {
   return verification(context, newInstanceId, health);
 };
 
-function verification({ ports, session, policy }: PhaseContext<ObservePorts>, newInstanceId: string, health: readonly TargetHealth[]): PhaseResult {
+/** What one look during the verification time means. */
+export function verification({ ports, session, policy }: PhaseContext<ObservePorts>, newInstanceId: string, health: readonly TargetHealth[]): PhaseResult {
   const { memory, phaseStartedAt, timing } = session.record;
   const isBad = health.some((target) => target.state !== 'healthy');
   const badReads = isBad ? Number(memory['badReads'] ?? 0) + 1 : 0;

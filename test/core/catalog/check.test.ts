@@ -311,13 +311,7 @@ const mistakes: readonly Mistake[] = [
   ],
   ['a wrong apiVersion', { slo: ['openslo/v1', 'perennial/v1'] }, ['slo', 1, 13, 'apiVersion'], /kind SLO has the apiVersion openslo\/v1/, /openslo\/v1/],
   ['a misspelt kind', { policy: ['RemediationPolicy', 'RemediationPolice'] }, ['policy', 2, 7, 'kind'], /unknown kind/, /Did you mean "RemediationPolicy"\?/],
-  [
-    'a kind of a later version',
-    { route: ['NotificationRoute', 'MaintenanceWindow'] },
-    ['route', 2, 7, 'kind'],
-    /MaintenanceWindow is not accepted by this version/,
-    /perennial pause/,
-  ],
+  ['a kind of a later version', { route: ['NotificationRoute', 'Job'] }, ['route', 2, 7, 'kind'], /Job is not accepted by this version/, /Remove the document/],
   [
     'a duplicate key',
     { system: ['  environment: prod', '  environment: prod\n  environment: test'] },

@@ -27,7 +27,7 @@ function shuffleKeys(value: unknown, next: () => number): unknown {
 describe('compiling', () => {
   const content = exampleContent();
   const compiled = compileCatalog(content, { commit: null, dirty: false }, hasher);
-  const documents = [...content.systems, ...content.policies, ...content.routes, ...content.objectives, ...content.services];
+  const documents = [...content.systems, ...content.policies, ...content.routes, ...content.objectives, ...content.services, ...(content.windows ?? [])];
 
   it('gives one hash whatever the order of files, documents and keys', () => {
     const text = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 8, maxLength: 64 });
@@ -87,7 +87,7 @@ describe('reading a stored catalog', () => {
   it('drops what a newer version has added, at any depth', () => {
     const newer = z.looseObject({ systems: z.array(z.looseObject({ spec: z.looseObject({}) })) }).parse(JSON.parse(JSON.stringify(compiled)));
     const systems = newer.systems.map((system) => ({ ...system, added: 1, spec: { ...system.spec, added: { deep: true } } }));
-    expect(parseCompiledCatalog({ ...newer, systems, windows: [] })).toEqual(compiled);
+    expect(parseCompiledCatalog({ ...newer, systems, jobs: [] })).toEqual(compiled);
   });
 
   it('refuses another format, and says what to do', () => {

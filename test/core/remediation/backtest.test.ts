@@ -93,6 +93,8 @@ describe('what a policy would have done', () => {
   });
 });
 
+const summary = (list: readonly Signal[]) => run(list).episodes.map(({ at, verdict, place }) => [at, verdict, place]);
+
 describe('troubles', () => {
   const anySignal = fc
     .record({ state: fc.constantFrom('firing' as const, 'resolved' as const, 'info' as const), at: fc.nat(86_400), id: fc.constantFrom('i-1', 'i-2', 'i-3') })
@@ -101,7 +103,6 @@ describe('troubles', () => {
   it('are the same in any order of the signals, and repetitions change nothing', () => {
     fc.assert(
       fc.property(fc.uniqueArray(anySignal, { maxLength: 30, selector: ({ at }) => at }), (signals) => {
-        const summary = (list: readonly Signal[]) => run(list).episodes.map(({ at, verdict, place }) => [at, verdict, place]);
         expect(summary(signals.toReversed())).toEqual(summary(signals));
         expect(troublesOf([...signals, ...signals])).toEqual(troublesOf(signals));
       }),

@@ -4,6 +4,7 @@ import { buildRemediation } from '../../../core/remediation/admit.ts';
 import { closedBreaker } from '../../../core/remediation/breaker.ts';
 import type { InstanceFacts } from '../../../core/remediation/ports.ts';
 import type { Group, Remediation, Slot } from '../../../core/remediation/record.ts';
+import type { RecoveryCapability } from '../../../core/remediation/recovery-ports.ts';
 import type { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
 import { testHasher, testScope, webPolicy, webSystem } from './world.ts';
 
@@ -29,6 +30,17 @@ export function instanceFacts(changes: Partial<InstanceFacts> = {}): InstanceFac
     ...changes,
   };
 }
+
+/** What a usual On-Demand instance can take. */
+export const plainCapability: RecoveryCapability = {
+  isRecoveredByEc2: true,
+  recoveryReason: 'its type and configuration are supported',
+  isBareMetal: false,
+  hasProductCode: false,
+  isManagedOnline: false,
+  isTerminationProtected: false,
+  isStopProtected: false,
+};
 
 export interface BuildOptions {
   readonly id?: string;

@@ -3,6 +3,7 @@ import { imageRecordType } from '../../../core/images/records.ts';
 import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord, updateRecord } from '../../../core/records/record-type.ts';
+import { readEvidence } from '../../../core/remediation/evidence.ts';
 import { captureType } from '../../../core/remediation/capture.ts';
 import { groupType, pauseType, slotType } from '../../../core/remediation/record.ts';
 import {
@@ -65,6 +66,7 @@ describe('a full replacement of a `multiple` system', () => {
       'guard',
       'preflight',
       'capture',
+      'evidence',
       'launch',
       'await-running',
       'register',
@@ -266,12 +268,12 @@ describe('modes and switches', () => {
     expect(world.region.all()).toHaveLength(3);
   });
 
-  it('approve records, pages and touches nothing until approval exists (S1-15)', async () => {
+  it('approve asks, and without a yes in time records, pages and touches nothing (S1-15)', async () => {
     const world = createWorld('multiple', { mode: 'approve' });
     await verifyImage(world);
     const id = await startOld(world);
     await play(world, id);
-    expect(await readRemediation(world, id)).toMatchObject({ state: 'vetoed', failure: { guardrail: 'opt-in and provenance' } });
+    expect(await readRemediation(world, id)).toMatchObject({ state: 'vetoed', failure: { guardrail: 'approval' } });
     expect(world.region.all()).toHaveLength(3);
     expect(world.sent.some((message) => message.channels.includes('sms'))).toBe(true);
   });
@@ -339,7 +341,7 @@ describe('an execution', () => {
 
 describe('evidence', () => {
   it.each([
-    { evidenceRequired: true, state: 'failed', old: 'running' },
+    { evidenceRequired: true, state: 'stood-down', old: 'running' },
     { evidenceRequired: false, state: 'succeeded', old: 'stopped' },
   ])('that cannot be had keeps the old instance untouched only where the policy requires it: %o (S4-33)', async ({ evidenceRequired, state, old }) => {
     const world = createWorld('multiple', { evidenceRequired });
@@ -349,6 +351,18 @@ describe('evidence', () => {
     await play(world, id, () => driverPorts(world, (name, port) => (name === 'evidence' ? Object.assign(port, noConsole) : port)));
     expect((await readRemediation(world, id)).state).toBe(state);
     expect(stateOf(world, OLD)).toBe(old);
+    // Stopped before harm: nothing was launched either.
+    expect(world.region.all().some(({ instanceId }) => instanceId === 'i-new0001')).toBe(!evidenceRequired);
+  });
+
+  it('of the host itself is kept before the launch, and asked for once (S4-33)', async () => {
+    const world = createWorld();
+    world.region.commands.bringOnline(OLD, () => '=== perennial:free\nMem: 1');
+    const remediation = await replaceOld(world);
+    const [kept] = await readEvidence(world.store, testScope, remediation.incidentId);
+    expect(kept?.items.map(({ name }) => name)).toEqual(['console output', 'free']);
+    expect(kept?.collectedAt).toSatisfy((at: string) => at <= (remediation.timing.launchedAt ?? ''));
+    expect(world.region.commands.runs().map(({ instanceId }) => instanceId)).toEqual([OLD]);
   });
 });
 

@@ -31,8 +31,19 @@ describe('how a remediation ended', () => {
   it('stands down where nothing was touched yet; anything later has failed', () => {
     const states = Object.fromEntries(phaseNames.map((phase) => [phase, finalState(failedIn(phase))]));
     const harmless = Object.keys(states).filter((phase) => states[phase] === 'stood-down');
-    expect(harmless).toEqual(['confirm', 'guard', 'preflight', 'capture']);
-    expect(Object.values(states).filter((state) => state === 'failed')).toHaveLength(phaseNames.length - 4);
+    expect(harmless).toEqual([
+      'confirm',
+      'guard',
+      'await-approval',
+      'preflight',
+      'capture',
+      'evidence',
+      'defuse',
+      'snapshot',
+      'await-native-recovery',
+      'preflight-member',
+    ]);
+    expect(Object.values(states).filter((state) => state === 'failed')).toHaveLength(phaseNames.length - harmless.length);
   });
 });
 

@@ -1,10 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { systemSchema, type System } from '../../../core/catalog/schema.ts';
+import { type MaintenanceWindow, systemSchema, type System, windowSchema } from '../../../core/catalog/schema.ts';
+import { addSeconds } from '../../../core/environment/time.ts';
 import { PermanentError, RetryableError } from '../../../core/environment/errors.ts';
 import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, guardrails, isTriggerListed, know } from '../../../core/remediation/guardrails.ts';
 import type { AlarmFacts, InstanceFacts, TargetHealth } from '../../../core/remediation/ports.ts';
-import { groupOf, instanceFacts, NOW, remediationOf, slotOf } from './builders.ts';
+import type { Platform } from '../../../core/remediation/record.ts';
+import { replacementRowOf } from '../../../core/remediation/capability.ts';
+import { choosePath } from '../../../core/remediation/path-choice.ts';
+import { failureModeOf } from '../../../core/remediation/procedure.ts';
+import { groupOf, instanceFacts, NOW, plainCapability, remediationOf, slotOf } from './builders.ts';
 import { webPolicy, webSystem, webTarget } from './world.ts';
 
 const known = <Value>(value: Value): { readonly isKnown: true; readonly value: Value } => ({ isKnown: true, value });
@@ -12,9 +17,12 @@ const unknown = { isKnown: false, why: 'throttled' } as const;
 
 const target = (state: TargetHealth['state']): TargetHealth => ({ ...webTarget, instanceId: 'i-0000000000000001', state });
 
+/** All but the one of ways back. */
+const ofRepairs = guardrails.filter(({ name }) => name !== 'quarantine');
+
 /** Facts over which every guardrail passes. */
 function facts(changes: Partial<GuardrailFacts> = {}): GuardrailFacts {
-  return {
+  const found = {
     now: NOW,
     remediation: remediationOf(),
     system: webSystem(),
@@ -26,13 +34,35 @@ function facts(changes: Partial<GuardrailFacts> = {}): GuardrailFacts {
     slot: known(slotOf({ remediationId: 'rem-1', attempts: [NOW] })),
     instance: known(instanceFacts()),
     isGroupMember: known(false),
+    capability: known(plainCapability),
     status: known({ instanceId: 'i-0000000000000001', system: 'ok', instance: 'ok' }),
     targets: known([target('unhealthy')]),
     alarm: known(undefined),
     isImageInLineage: known(true),
     image: known({ kind: 'chosen', imageId: 'ami-v2', reason: 'ami-v2 is verified' }),
     ...changes,
-  };
+  } satisfies Omit<GuardrailFacts, 'path'>;
+  return { ...found, path: changes.path ?? pathOf(found) };
+}
+
+/** As the guard phase chooses it: what one reading lacks, the choice lacks. */
+function pathOf({ instance, isGroupMember, status, capability, policy, remediation }: Omit<GuardrailFacts, 'path'>): GuardrailFacts['path'] {
+  if (!instance.isKnown) return instance;
+  if (!isGroupMember.isKnown) return isGroupMember;
+  if (!status.isKnown) return status;
+  if (!capability.isKnown) return capability;
+  return known(
+    choosePath({
+      now: NOW,
+      policy: policy.spec,
+      isFenced: failureModeOf(remediation) === 'fenced',
+      isRequested: false,
+      instance: instance.value,
+      isGroupMember: isGroupMember.value,
+      status: status.value,
+      capability: capability.value,
+    }),
+  );
 }
 
 const alarm: AlarmFacts = {
@@ -69,7 +99,35 @@ function verdictOf(name: string, changes: Partial<GuardrailFacts>): Omit<Guardra
 
 type Case = readonly [guardrail: string, what: string, changes: Partial<GuardrailFacts>, verdict: GuardrailVerdict['verdict'], reason: string];
 
+const zoneBreaker = (probeRemediationId: string): Platform => ({
+  inFlight: ['rem-0', 'rem-1'],
+  starts: [NOW],
+  unhealthySystems: [],
+  breaker: { state: 'closed' },
+  troubles: [{ slotId: 'shop-web/1', groupId: 'shop-web/web', groupMembers: 3, incidentId: 'inc-1', at: NOW, causes: ['zone:eu-central-1a'] }],
+  causeBreakers: [{ cause: 'zone:eu-central-1a', since: NOW, isProbeFailed: false, probeRemediationId }],
+});
+
 const paused = (target_: string, isPaused: boolean) => ({ target: target_, isPaused, by: 'kim', reason: 'migration', at: NOW });
+
+/** A window of an hour. */
+const windowAt = (schedule: string): MaintenanceWindow =>
+  windowSchema.parse({
+    apiVersion: 'perennial/v1',
+    kind: 'MaintenanceWindow',
+    metadata: { name: 'patching' },
+    spec: { systems: ['shop-web'], schedule, durationMinutes: 60, author: 'team-database' },
+  });
+
+const requested = () => remediationOf({ trigger: { kind: 'instance.replace-requested' } }, { request: { by: 'kim', reason: 'odd noises', at: NOW } });
+
+const wayBack = (): Partial<GuardrailFacts> => ({
+  remediation: remediationOf({}, { revertOf: 'rem-0', newInstanceId: 'i-0000000000000002' }),
+  revertOf: known(remediationOf({ id: 'rem-0' }, { state: 'succeeded', newInstanceId: 'i-0000000000000002' })),
+});
+
+const quarantinedUntil = (seconds: number, state: 'stopped' | 'running' = 'stopped'): Partial<GuardrailFacts> =>
+  withInstance({ state, tags: { 'perennial:quarantine': 'inc-1', 'perennial:quarantine-until': addSeconds(NOW, seconds) } });
 
 const cases: readonly Case[] = [
   ['pause', 'nothing paused', {}, 'pass', 'Neither the platform nor the system is paused'],
@@ -81,6 +139,70 @@ const cases: readonly Case[] = [
     'veto',
     'Paused (system#shop-web) by kim: migration',
   ],
+
+  ['maintenance window', 'no window', {}, 'pass', 'No maintenance window is open'],
+  ['maintenance window', 'a window that is closed', { windows: [windowAt('0 10 * * *')] }, 'pass', 'No maintenance window is open'],
+  [
+    'maintenance window',
+    'an open window',
+    { windows: [windowAt('30 8 * * *')] },
+    'veto',
+    'People are working (maintenance window patching of team-database) until 2026-11-21T09:30:00.000Z',
+  ],
+
+  ['allow-list', 'what a person asks for', { remediation: requested() }, 'pass', 'kim asked for it: odd noises'],
+  [
+    'pending duration',
+    'what a person asks for',
+    { remediation: requested(), ...withInstance({ state: 'stopped' }) },
+    'pass',
+    'A person asked for it: nothing has to last or to be read again',
+  ],
+  [
+    'pending duration',
+    'what a person asks for, on hold',
+    { remediation: requested(), ...withInstance({ tags: { 'perennial:hold': 'lee' } }) },
+    'veto',
+    'It is on hold (lee)',
+  ],
+  [
+    'opt-in and provenance',
+    'an image outside the lineage after a drill',
+    { isImageInLineage: known(false), drillPassedAt: known(addSeconds(NOW, -90 * 86_400)) },
+    'pass',
+    `Opted in by tag, a drill of the system passed at ${addSeconds(NOW, -90 * 86_400)}, and it is in the security group shop-web`,
+  ],
+  [
+    'opt-in and provenance',
+    'an image outside the lineage long after a drill',
+    { isImageInLineage: known(false), drillPassedAt: known(addSeconds(NOW, -90 * 86_400 - 1)) },
+    'approve',
+    'auto falls to approve: its image ami-v1 was never an approved image of the role',
+  ],
+  ['quarantine', 'the old one is there', { ...wayBack(), ...quarantinedUntil(3600) }, 'pass', 'The old instance is in quarantine, stopped, and may return'],
+  [
+    'quarantine',
+    'the reaper may come first',
+    { ...wayBack(), ...quarantinedUntil(900) },
+    'veto',
+    `The quarantine of i-0000000000000001 ends at ${addSeconds(NOW, 900)}; the reaper may come before it runs again`,
+  ],
+  ['quarantine', 'it runs', { ...wayBack(), ...quarantinedUntil(3600, 'running') }, 'veto', 'i-0000000000000001 is running: somebody started it again'],
+  [
+    'quarantine',
+    'it is no longer set apart',
+    { ...wayBack(), ...withInstance({ state: 'stopped' }) },
+    'veto',
+    'i-0000000000000001 is not in quarantine any more',
+  ],
+  [
+    'quarantine',
+    'it is terminated',
+    { ...wayBack(), ...withInstance({ state: 'terminated' }) },
+    'veto',
+    'i-0000000000000001 is terminated: its quarantine is over and nothing can be swapped back',
+  ],
+  ['quarantine', 'nothing is known of what to take back', { ...wayBack(), revertOf: known(undefined) }, 'veto', 'There is no remediation rem-0'],
 
   ['platform caps', 'its own place', {}, 'pass', '1 of 5 remediations in flight'],
   [
@@ -197,35 +319,43 @@ const cases: readonly Case[] = [
     'Opted in by tag, image ami-v1 is in the lineage, and it is in the subnet subnet-a',
   ],
 
-  ['capability', 'a stand-alone instance', {}, 'pass', 'A stand-alone instance with an EBS root'],
+  ['capability', 'a stand-alone instance', {}, 'pass', 'A stand-alone instance with an EBS root; a full replacement, launched first'],
   ['capability', 'a gone instance', { instance: known(undefined) }, 'pass', 'The instance is gone; nothing of it can be lost'],
   [
     'capability',
     'a spot instance',
     withInstance({ lifecycle: 'spot' }),
     'veto',
-    'Spot instances are not replaced by this version: the request would not be kept',
+    `No step of the ladder can help: native-recovery (its system check does not fail), replace (${replacementRowOf({ instance: instanceFacts({ lifecycle: 'spot' }), isGroupMember: false, isFenced: false, capability: undefined }).reason})`,
   ],
   [
     'capability',
     'an instance-store root',
     withInstance({ rootDeviceType: 'instance-store' }),
-    'veto',
-    'Instance-store roots are not replaced: stopping would erase the evidence',
+    'approve',
+    'Its root is on instance store: it cannot be stopped, and what is on it ends with it; a person must say that it is not needed',
+  ],
+  ['capability', 'a member of an Auto Scaling group', { isGroupMember: known(true) }, 'pass', 'Its Auto Scaling group replaces its own members'],
+  [
+    'capability',
+    'a stateful system whose data is on the root',
+    withSystem({ recovery: { rtoSeconds: 600, rpoSeconds: 3600, stateful: true } }),
+    'approve',
+    'The system is stateful and the instance has no data volume: what is on its root would not move',
   ],
   [
     'capability',
-    'a member of an Auto Scaling group',
-    { isGroupMember: known(true) },
-    'veto',
-    'It belongs to an Auto Scaling group, which replaces its own members',
+    'a stateful system that allows no loss',
+    { ...withSystem({ recovery: { rtoSeconds: 600, rpoSeconds: 0, stateful: true } }), ...withInstance({ dataVolumeIds: ['vol-data'] }) },
+    'approve',
+    'The system is stateful and allows no loss of data (rpoSeconds 0), which no snapshot before the stop can promise',
   ],
   [
     'capability',
-    'a stateful system',
-    withSystem({ recovery: { rtoSeconds: 600, rpoSeconds: 0, stateful: true } }),
-    'veto',
-    'The system is stateful: it needs a fresh snapshot or an approval, which this version does not take',
+    'a stateful system that is gone',
+    { ...withSystem({ recovery: { rtoSeconds: 600, rpoSeconds: 3600, stateful: true } }), instance: known(undefined) },
+    'approve',
+    'The instance of a stateful system is gone: a person must see whether its data volumes have outlived it',
   ],
 
   ['pending duration', 'its target still unhealthy', {}, 'pass', 'Its target is still unhealthy'],
@@ -323,6 +453,14 @@ const cases: readonly Case[] = [
     'pass',
     'The breaker is open (2 of 3 unhealthy); this is its one probe',
   ],
+  [
+    'circuit breaker',
+    'several groups fail together in its zone',
+    { platform: known(zoneBreaker('rem-0')) },
+    'veto',
+    `The circuit breaker of the zone eu-central-1a is open since ${NOW}: several groups fail together, and this is not its probe`,
+  ],
+  ['circuit breaker', 'the probe of its zone', { platform: known(zoneBreaker('rem-1')) }, 'pass', '1 of 3 unhealthy, the limit is 1'],
 
   ['one at a time', 'its own slot', {}, 'pass', '1 of at most 1 in flight in the group'],
   [
@@ -361,6 +499,7 @@ describe('guardrails', () => {
   it('are asked in the order of design section 7, each with its authority', () => {
     expect(guardrails.map(({ name }) => name)).toEqual([
       'pause',
+      'maintenance window',
       'platform caps',
       'allow-list',
       'opt-in and provenance',
@@ -370,8 +509,9 @@ describe('guardrails', () => {
       'one at a time',
       'retry cap',
       'image choice',
+      'quarantine',
     ]);
-    for (const { authority } of guardrails) expect(authority).toMatch(/^design section 7, /);
+    for (const { authority } of guardrails) expect(authority).toMatch(/^design section [679], /);
   });
 
   it('have a case here that passes and one that vetoes, each', () => {
@@ -386,14 +526,14 @@ describe('guardrails', () => {
   it('pass a plain failure of a plain instance', () => {
     const { verdicts, decisive } = evaluateGuardrails(facts());
     expect(decisive).toBeUndefined();
-    expect(verdicts.map(({ verdict }) => verdict)).toEqual(guardrails.map(() => 'pass'));
+    expect(verdicts.map(({ name, verdict }) => [name, verdict])).toEqual(ofRepairs.map(({ name }) => [name, 'pass']));
   });
 
   it('are all asked, and the first that does not pass decides', () => {
     const { verdicts, decisive } = evaluateGuardrails(
-      facts({ pauses: known([paused('global', true)]), isGroupMember: known(true), image: known({ kind: 'none', reason: 'none' }) }),
+      facts({ pauses: known([paused('global', true)]), ...withInstance({ lifecycle: 'spot' }), image: known({ kind: 'none', reason: 'none' }) }),
     );
-    expect(verdicts).toHaveLength(guardrails.length);
+    expect(verdicts).toHaveLength(ofRepairs.length);
     expect(verdicts.filter(({ verdict }) => verdict === 'veto').map(({ name }) => name)).toEqual(['pause', 'capability', 'image choice']);
     expect(decisive?.name).toBe('pause');
   });
@@ -408,6 +548,7 @@ type FactName =
   | 'slot'
   | 'instance'
   | 'isGroupMember'
+  | 'capability'
   | 'status'
   | 'targets'
   | 'alarm'
@@ -416,12 +557,13 @@ type FactName =
 
 const always: Readonly<Partial<Record<FactName, readonly string[]>>> = {
   pauses: ['pause'],
-  platform: ['platform caps'],
+  platform: ['platform caps', 'circuit breaker'],
   group: ['circuit breaker', 'one at a time'],
   groupCount: ['circuit breaker', 'one at a time'],
   slot: ['one at a time', 'retry cap'],
   instance: ['opt-in and provenance', 'capability', 'pending duration'],
   isGroupMember: ['capability'],
+  capability: ['capability'],
   isImageInLineage: ['opt-in and provenance'],
   image: ['image choice'],
 };

@@ -3,14 +3,35 @@ import type { DriverPorts } from '../../../core/remediation/driver.ts';
 import { advance } from '../../../core/remediation/driver.ts';
 import { captureType } from '../../../core/remediation/capture.ts';
 import { deadlineSeconds } from '../../../core/remediation/policy.ts';
-import { allPhasesOf, failureModes, isCompensation, procedure, rowOf } from '../../../core/remediation/procedure.ts';
+import { allPhasesOf, failureModes, isCompensation, procedure, rowOf, type Traits, undoOf, paths } from '../../../core/remediation/procedure.ts';
 import { type PhaseName, phaseNames, remediationType } from '../../../core/remediation/record.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord } from '../../../core/records/record-type.ts';
 import { remediationOf } from './builders.ts';
 import { createWorld, driverPorts, OLD, testScope, webPolicy, webTarget } from './world.ts';
 
-const compensations: readonly PhaseName[] = ['deregister-new', 'quarantine-new', 'start-old', 'await-old-running', 'register-old', 'restore-old'];
+/** What goes back, in reverse: volumes after the replacement has stopped, because they are taken from a stopped instance only. */
+const withdrawing: readonly PhaseName[] = [
+  'deregister-new',
+  'return-associations',
+  'return-records',
+  'return-addresses',
+  'return-interfaces',
+  'quarantine-new',
+  'return-volumes',
+];
+const bringingBack: readonly PhaseName[] = ['start-old', 'await-old-running', 'register-old', 'rearm-old'];
+
+const everyTrait: Traits = {
+  isFenced: true,
+  hasVolumes: true,
+  hasInterfaces: true,
+  hasDetachables: true,
+  hasAddresses: true,
+  hasRecords: true,
+  hasAssociations: true,
+};
+const replacing = allPhasesOf('replace', everyTrait);
 
 describe('the procedure', () => {
   it('has a row for every phase and no other', () => {
@@ -36,27 +57,46 @@ describe('the procedure', () => {
   });
 
   it('keeps the order of design section 7: nothing is touched before every check, the old one goes only after the new one serves', () => {
-    expect(allPhasesOf('replace', { isFenced: true })).toEqual([
+    expect(replacing).toEqual([
       'confirm',
       'guard',
       'preflight',
       'capture',
+      'evidence',
+      'defuse',
+      'snapshot',
       'fence',
       'launch',
       'await-running',
+      'move-volumes',
+      'move-interfaces',
       'register',
       'await-healthy',
+      'move-addresses',
+      'move-records',
+      'move-associations',
       'deregister',
       'drain',
       'transfer-alarms',
       'quarantine',
+      'rearm',
       'verify',
       'finish',
     ]);
   });
 
+  it('moves only what the instance has', () => {
+    const moving = replacing.filter((phase) => phase.startsWith('move-') || phase === 'defuse' || phase === 'snapshot' || phase === 'rearm');
+    expect(allPhasesOf('replace', { isFenced: true })).toEqual(replacing.filter((phase) => !moving.includes(phase)));
+    expect(allPhasesOf('replace', { isFenced: false, hasAddresses: true }).filter((phase) => moving.includes(phase))).toEqual(['move-addresses']);
+    const record = remediationOf({}, { isFenced: true, phase: 'deregister', parts: ['volumes'] });
+    expect(undoOf(record)).toEqual(['deregister-new', 'quarantine-new', 'return-volumes', ...bringingBack]);
+    expect(undoOf({ ...record, parts: [] })).toEqual(['deregister-new', 'quarantine-new', 'start-old', 'await-old-running', 'register-old']);
+  });
+
   it('compensates with compensation phases only, none twice, and none compensates a compensation', () => {
-    expect(phaseNames.filter(isCompensation)).toEqual(compensations);
+    const undoing = new Set(replacing.flatMap((phase) => failureModes.flatMap((mode) => rowOf(phase).onFailure[mode])));
+    expect([...undoing].toSorted()).toEqual([...withdrawing, ...bringingBack, 'restore-old'].toSorted());
     for (const phase of phaseNames) {
       for (const mode of failureModes) {
         const undo = rowOf(phase).onFailure[mode];
@@ -68,11 +108,9 @@ describe('the procedure', () => {
   });
 
   it('of a `single` system withdraws the new instance before the old one starts again, whatever failed after the launch: never two', () => {
-    const phases = allPhasesOf('replace', { isFenced: true });
-    const afterLaunch = phases.slice(phases.indexOf('launch'), phases.indexOf('deregister') + 1);
-    expect(afterLaunch).toEqual(['launch', 'await-running', 'register', 'await-healthy', 'deregister']);
-    for (const phase of afterLaunch)
-      expect(rowOf(phase).onFailure.fenced).toEqual(['deregister-new', 'quarantine-new', 'start-old', 'await-old-running', 'register-old']);
+    const afterLaunch = replacing.slice(replacing.indexOf('launch'), replacing.indexOf('deregister') + 1);
+    expect(afterLaunch).toHaveLength(10);
+    for (const phase of afterLaunch) expect(rowOf(phase).onFailure.fenced).toEqual([...withdrawing, ...bringingBack]);
     for (const phase of phaseNames) {
       const undo = rowOf(phase).onFailure.fenced;
       if (undo.includes('start-old') && phase !== 'fence') expect(undo.indexOf('quarantine-new')).toBeGreaterThanOrEqual(0);
@@ -81,21 +119,42 @@ describe('the procedure', () => {
   });
 
   it('brings a fenced instance back when the fence itself fails, and leaves a `multiple` one where it serves', () => {
-    expect(rowOf('fence').onFailure.fenced).toEqual(['start-old', 'await-old-running', 'register-old']);
+    expect(rowOf('fence').onFailure.fenced).toEqual(bringingBack);
     for (const phase of allPhasesOf('replace', { isFenced: false })) expect(rowOf(phase).onFailure['launch-first']).not.toContain('start-old');
     expect(rowOf('deregister').onFailure['launch-first'][0]).toBe('register-old');
   });
 
   it('undoes on a pause up to the drain and finishes after it', () => {
-    const phases = allPhasesOf('replace', { isFenced: true });
-    const drain = phases.indexOf('drain');
-    expect(phases.map((phase) => rowOf(phase).isBeforeDrain)).toEqual(phases.map((_, index) => index < drain));
-    for (const phase of compensations) expect(rowOf(phase).isBeforeDrain).toBe(false);
+    const drain = replacing.indexOf('drain');
+    expect(replacing.map((phase) => rowOf(phase).isBeforeDrain)).toEqual(replacing.map((_, index) => index < drain));
+    for (const phase of [...withdrawing, ...bringingBack]) expect(rowOf(phase).isBeforeDrain).toBe(false);
+  });
+
+  it('drills every phase of a replacement but those that move what a throw-away copy does not have', () => {
+    const drilled: readonly PhaseName[] = paths.drill;
+    const replaced = paths.replace.filter((phase) => (rowOf(phase).onlyIf ?? 'isFenced') === 'isFenced');
+    expect(drilled.filter((phase) => replaced.some((name) => name === phase))).toEqual(replaced);
+    expect(drilled.slice(0, 2)).toEqual(['launch-throwaway', 'await-throwaway']);
+    expect(drilled.at(-2)).toBe('quarantine-new');
+  });
+
+  it('takes a revert back where it fails: the old one away again, the new one in service', () => {
+    for (const phase of ['release-old', 'start-old', 'await-old-running', 'register-old', 'await-old-healthy'] as const) {
+      expect(undoOf(remediationOf({}, { phase, path: 'revert' })).at(-1)).toBe('quarantine');
+      expect(undoOf(remediationOf({}, { phase, path: 'revert-fenced', isFenced: true })).slice(-4)).toEqual([
+        'quarantine',
+        'return-new',
+        'await-running',
+        'register',
+      ]);
+    }
+    // What has failed once is left to a person.
+    expect(undoOf(remediationOf({}, { phase: 'return-new', path: 'revert-fenced', failure: { phase: 'start-old', reason: 'x' } }))).toEqual([]);
   });
 
   it('observes in phases that only look', () => {
-    const observing = phaseNames.filter((phase) => rowOf(phase).role === 'observe');
-    expect(observing).toEqual(['confirm', 'guard', 'capture', 'await-running', 'await-healthy', 'drain', 'verify', 'await-old-running', 'finish']);
+    const observing = replacing.filter((phase) => rowOf(phase).role === 'observe');
+    expect(observing).toEqual(['confirm', 'guard', 'capture', 'await-running', 'await-healthy', 'drain', 'verify', 'finish']);
   });
 });
 
@@ -108,6 +167,8 @@ describe('deadlines of the policy', () => {
     launchDeadlineSeconds: 500,
     healthyDeadlineSeconds: 400,
     stopDeadlineSeconds: 200,
+    snapshotDeadlineSeconds: 1800,
+    moveDeadlineSeconds: 700,
   });
 
   it.each([
@@ -117,6 +178,8 @@ describe('deadlines of the policy', () => {
     ['drainDeadlineSeconds', 210],
     ['stopDeadlineSeconds', 200],
     ['verifyDeadlineSeconds', 900],
+    ['snapshotDeadlineSeconds', 1800],
+    ['moveDeadlineSeconds', 700],
   ] as const)('%s is %i s', (field, seconds) => {
     expect(deadlineSeconds(field, policy)).toBe(seconds);
   });

@@ -107,6 +107,8 @@ export function observePorts(world: World, wrap: Wrap = plain): ObservePorts {
     targets: wrap('targets', region.targets),
     images: wrap('images', region.images),
     captures: wrap('captures', region.captures),
+    recovery: wrap('recovery', region.recovery.reader),
+    groups: wrap('groups', region.groups.reader),
     alarms: wrap('alarms', region.alarms),
   };
 }
@@ -119,8 +121,20 @@ function actPorts(world: World, wrap: Wrap): ActPorts {
     registrar: wrap('registrar', region.registrar),
     power: wrap('power', region.power),
     evidence: wrap('evidence', region.evidence),
+    commands: wrap('commands', region.commands),
     quarantine: wrap('quarantine', region.quarantine),
+    rebooter: wrap('rebooter', region.recovery.rebooter),
+    rootSwapper: wrap('rootSwapper', region.recovery.rootSwapper),
+    processRestarter: wrap('processRestarter', region.recovery.processRestarter),
+    groupChanger: wrap('groupChanger', region.groups.changer),
     alarmCloner: wrap('alarmCloner', region.alarmCloner),
+    volumes: wrap('volumes', region.attachments.volumes),
+    interfaces: wrap('interfaces', region.attachments.interfaces),
+    addresses: wrap('addresses', region.attachments.addresses),
+    dnsRecords: wrap('dnsRecords', region.attachments.dnsRecords),
+    associations: wrap('associations', region.attachments.associations),
+    snapshots: wrap('snapshots', region.attachments.snapshots),
+    dashboards: wrap('dashboards', region.dashboards),
   };
 }
 

@@ -813,6 +813,62 @@ const expected: Readonly<Record<string, Expected>> = {
     ],
     rejected: [],
   },
+  'own-drill-requested.json': {
+    signals: [
+      [
+        'check.drill-requested',
+        'check/drill-of-shop-web',
+        'info',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'Drill of shop-web, asked for by kim: game day.',
+      ],
+    ],
+    rejected: [],
+  },
+  'own-repair-retry-due.json': {
+    signals: [
+      [
+        'instance.target-unhealthy',
+        'instance/i-0123456789abcdef0',
+        'high',
+        'firing',
+        '2026-11-21T09:20:00.000Z',
+        '111122223333/eu-central-1',
+        'Instance i-0123456789abcdef0 is still in trouble (target-health); its repair is due again after rem-20261121T090000-0123456789.',
+      ],
+    ],
+    rejected: [],
+  },
+  'own-replace-requested.json': {
+    signals: [
+      [
+        'instance.replace-requested',
+        'instance/i-0123456789abcdef0',
+        'warning',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'kim asks to replace i-0123456789abcdef0: odd noises.',
+      ],
+    ],
+    rejected: [],
+  },
+  'own-revert-requested.json': {
+    signals: [
+      [
+        'instance.revert-requested',
+        'instance/i-0fedcba9876543210',
+        'warning',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'kim asks to take rem-20261121T090000-0123456789 back, which put i-0fedcba9876543210 into service: the old one was fine.',
+      ],
+    ],
+    rejected: [],
+  },
   'own-target-healthy.json': {
     signals: [
       [
@@ -1019,7 +1075,7 @@ describe('recorded events', () => {
     ],
     ['alarm-metric-math-eventbridge.json', ['alarm-metric-math-sns.json', 'wrapped-sqs-eventbridge.json']],
     ['alarm-composite-eventbridge.json', ['alarm-composite-sns.json', 'alarm-composite-suppressed-eventbridge.json']],
-    ['own-target-unhealthy.json', ['own-target-healthy.json']],
+    ['own-target-unhealthy.json', ['own-target-healthy.json', 'own-repair-retry-due.json']],
     ['own-status-check-failed.json', ['own-status-check-recovered.json']],
     ['autoscaling-launch-unsuccessful.json', ['autoscaling-launch-successful.json']],
     ['health-issue.json', ['health-issue-closed.json']],

@@ -18,6 +18,7 @@ import type { Signal } from '../../../core/signals/signal.ts';
 import { CollectingLog } from '../../../sim/deterministic.ts';
 import { catalogOf, inventoryOf } from '../inventory/world.ts';
 import { dump } from '../remediation/builders.ts';
+import { GROUP, groupWorld, MEMBER, memberSlotId } from '../remediation/group-world.ts';
 import { createWorld, OLD, observePorts, testHasher, testScope, type World } from '../remediation/world.ts';
 
 const SLOT = `shop-web/${OLD}`;
@@ -48,8 +49,7 @@ function portsOf(world: World, store: RecordStore): IntakePorts {
 }
 
 /** The web fleet of the remediation world, as a first sweep has listed it. */
-async function intake(spec: Readonly<Record<string, unknown>> = {}): Promise<Intake> {
-  const world = createWorld('multiple', spec);
+async function intake(spec: Readonly<Record<string, unknown>> = {}, world: World = createWorld('multiple', spec)): Promise<Intake> {
   const catalog = catalogOf([world.system], [world.policy]);
   await sweep({ ...observePorts(world), log: new CollectingLog(), inventory: inventoryOf(world.region) }, catalog);
   world.clock.advance(60);
@@ -366,6 +366,29 @@ describe('a crash anywhere in the intake', () => {
     await take(signal(world, { state: 'resolved', severity: 'info', at: addSeconds(fired.at, 30) }));
     expect((await take(fired)).kind).toBe('late');
     expect(world.started).toEqual([]);
+  });
+});
+
+describe('members of an Auto Scaling group', () => {
+  const OTHER = 'i-member-a2';
+  const unhealthy = async ({ world }: Intake) => (await readRecord(world.store, groupType, keys.group(testScope, 'shop-web/web')))?.body.unhealthy;
+
+  it('share the slot of their group in a zone, yet each has its own trouble, incident and end', async () => {
+    const all = await intake({}, groupWorld());
+    const { world, take } = all;
+    expect(await instance(all, MEMBER)).toMatchObject({ slotId: memberSlotId, autoScalingGroup: GROUP });
+    const first = await take(signal(world, { subject: { type: 'instance', id: MEMBER } }));
+    world.clock.advance(1);
+    const second = await take(signal(world, { subject: { type: 'instance', id: OTHER } }));
+    expect(first.kind).toBe('repair');
+    // One at a time in the slot; but the second is neither a repetition of the first nor lost for the breaker.
+    expect(second.kind).toBe('incident');
+    expect(second.reason).toContain('one at a time');
+    expect((await unhealthy(all))?.map(({ instanceId }) => instanceId)).toEqual([MEMBER, OTHER]);
+    const [newest] = (await listRemediations(world.store, testScope)).filter(({ state }) => state === 'running');
+    expect(newest).toMatchObject({ oldInstanceId: MEMBER, slotId: memberSlotId, path: 'group-member' });
+    await take(signal(world, { subject: { type: 'instance', id: OTHER }, state: 'resolved', at: addSeconds(world.clock.now(), 1) }));
+    expect((await unhealthy(all))?.map(({ instanceId }) => instanceId)).toEqual([MEMBER]);
   });
 });
 

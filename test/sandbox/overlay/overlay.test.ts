@@ -105,12 +105,42 @@ describe('the overlay', () => {
 
   it('answers what moto can not, in the shape of the service', async () => {
     const refreshes = await call('autoscaling', { Action: 'DescribeInstanceRefreshes' });
-    const task = await call('ec2', { Action: 'CreateReplaceRootVolumeTask' });
     moto.answers.set('Odd', { statusCode: 500, body: '<!doctype html>\n<html lang=en>' });
     const odd = await call('ec2', { Action: 'Odd' });
     expect(refreshes.text).toContain('<InstanceRefreshes/>');
-    expect([task.status, textOf(task.text, 'Code')]).toEqual([400, 'UnsupportedOperation']);
     expect([odd.status, textOf(odd.text, 'Code')]).toEqual([400, 'UnsupportedOperation']);
+  });
+
+  it('replaces root volumes of running instances, once per client token, and ends as it was told', async () => {
+    moto.answers.set('DescribeInstances', { statusCode: 200, body: '<instanceState><name>running</name></instanceState>' });
+    const request = { Action: 'CreateReplaceRootVolumeTask', InstanceId: 'i-1', ImageId: 'ami-1', ClientToken: 'rem-1' };
+    await fetch(`${overlay.url}/_perennial/instances/i-1/root-swap`, { method: 'POST', body: JSON.stringify({ ends: 'failed-detached' }) });
+    const [first, again] = [await call('ec2', request), await call('ec2', request)];
+    const taskId = textOf(first.text, 'replaceRootVolumeTaskId') ?? '';
+    expect(textOf(again.text, 'replaceRootVolumeTaskId')).toBe(taskId);
+    const states: (string | undefined)[] = [];
+    for (const passedMs of [0, 600, 600]) {
+      nowMs += passedMs;
+      // one after the other: time passes between the looks
+      states.push(textOf((await call('ec2', { Action: 'DescribeReplaceRootVolumeTasks', 'ReplaceRootVolumeTaskId.1': taskId })).text, 'taskState'));
+    }
+    expect(states).toEqual(['pending', 'in-progress', 'failed-detached']);
+    const unknown = await call('ec2', { Action: 'DescribeReplaceRootVolumeTasks', 'ReplaceRootVolumeTaskId.1': 'replacevol-none' });
+    expect([unknown.status, textOf(unknown.text, 'Code')]).toEqual([400, 'InvalidReplaceRootVolumeTaskId.NotFound']);
+  });
+
+  it('replaces no root of what does not run', async () => {
+    moto.answers.set('DescribeInstances', { statusCode: 200, body: '<instanceState><name>stopped</name></instanceState>' });
+    const refused = await call('ec2', { Action: 'CreateReplaceRootVolumeTask', InstanceId: 'i-2', ImageId: 'ami-1' });
+    expect([refused.status, textOf(refused.text, 'Code')]).toEqual([400, 'IncorrectInstanceState']);
+  });
+
+  it('lets a group end what is marked unhealthy, and says of others that it does not know them', async () => {
+    await call('autoscaling', { Action: 'SetInstanceHealth', InstanceId: 'i-3', HealthStatus: 'Unhealthy' });
+    expect(moto.asked.map((form) => form.get('Action'))).toContain('TerminateInstances');
+    moto.answers.set('SetInstanceHealth', { statusCode: 500, body: '<!doctype html>\n<html lang=en>' });
+    const unknown = await call('autoscaling', { Action: 'SetInstanceHealth', InstanceId: 'i-4', HealthStatus: 'Unhealthy' });
+    expect([unknown.status, textOf(unknown.text, 'Code')]).toEqual([400, 'ValidationError']);
   });
 
   it('logs calls with who made them, without user data', async () => {

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { addSeconds } from '../../../core/environment/time.ts';
+import { keys } from '../../../core/records/keys.ts';
+import { readRecord } from '../../../core/records/record-type.ts';
+import { pauseType, type Remediation, slotType } from '../../../core/remediation/record.ts';
+import { writePause } from './pausing.ts';
+import { createWorld, driverPorts, OLD, play, readIncident, readRemediation, startOld, testScope, verifyImage, type World } from './world.ts';
+
+async function repair(world: World, between?: () => Promise<void>): Promise<Remediation> {
+  await verifyImage(world);
+  const id = await startOld(world);
+  await play(world, id, () => driverPorts(world), between);
+  return readRemediation(world, id);
+}
+
+const slotOf = async (world: World, { slotId }: Remediation) => (await readRecord(world.store, slotType, keys.slot(testScope, slotId)))?.body;
+const launched = (world: World): number => world.region.all().filter(({ instanceId }) => instanceId.startsWith('i-new')).length;
+
+const ladder = ['restart', 'reboot', 'root-swap', 'replace'];
+const service = { restartProcess: { service: 'web' } };
+
+async function expectSame(world: World, record: Remediation, path: string): Promise<void> {
+  expect(record).toMatchObject({ state: 'succeeded', path, isRtoMet: true, reason: `${OLD} serves again by the path ${path}; it is the same instance` });
+  expect(record.newInstanceId).toBeUndefined();
+  expect(record.recoverySeconds).toBeGreaterThan(0);
+  expect(launched(world)).toBe(0);
+  expect(await slotOf(world, record)).toMatchObject({ instanceId: OLD, retiredInstanceIds: [] });
+  expect((await readIncident(world, record.incidentId)).state).toBe('resolved');
+  const told = world.sent.map(({ text }) => text).join('\n');
+  expect(told).not.toContain('was replaced by');
+  expect(told).not.toContain('in quarantine');
+}
+
+describe('native recovery', () => {
+  it('is waited for, and a host that EC2 has changed ends the repair with the same instance', async () => {
+    const world = createWorld();
+    world.region.setStatus(OLD, 'system', 'impaired');
+    const mendAt = addSeconds(world.clock.now(), 300);
+    const record = await repair(world, async () => {
+      if (world.clock.now() < mendAt) return;
+      world.region.setStatus(OLD, 'system', 'ok');
+      world.region.setTargetUnhealthy(OLD, false);
+    });
+    await expectSame(world, record, 'native-recovery');
+    expect(record.nextPaths).toEqual(['replace']);
+  });
+
+  it('is given ten minutes since the check began to fail, then the instance is replaced (S4-18)', async () => {
+    const world = createWorld();
+    world.region.setStatus(OLD, 'system', 'impaired');
+    const since = world.clock.now();
+    const record = await repair(world);
+    expect(record).toMatchObject({ state: 'succeeded', path: 'replace', newInstanceId: 'i-new0001', reason: `${OLD} was replaced by i-new0001` });
+    expect(record.triedPaths).toMatchObject([
+      { path: 'native-recovery', reason: `EC2 has not recovered it by ${addSeconds(since, 600)}; status checks: system impaired, instance ok` },
+    ]);
+    expect(record.pathReason).toContain('native-recovery did not help');
+    const waited = record.phases.find(({ name }) => name === 'await-native-recovery');
+    expect(waited?.endedAt.slice(0, 19)).toBe(addSeconds(since, 600).slice(0, 19));
+  });
+});
+
+describe('the ladder', () => {
+  it('restarts the declared service and keeps the instance when that helps', async () => {
+    const world = createWorld('multiple', { ladder, ...service });
+    world.region.recovery.setCapability(OLD, { isManagedOnline: true });
+    world.region.recovery.setCure(OLD, 'restart');
+    const record = await repair(world);
+    await expectSame(world, record, 'restart');
+    expect(world.region.recovery.commands).toHaveLength(1);
+    expect(record.phases.map(({ name }) => name)).toEqual(['confirm', 'guard', 'evidence', 'restart-process', 'await-recovered', 'finish']);
+  });
+
+  it('goes from a restart that does not help to a reboot that does, and says what each gave (S4-18)', async () => {
+    const world = createWorld('multiple', { ladder, ...service });
+    world.region.recovery.setCapability(OLD, { isManagedOnline: true });
+    world.region.recovery.setCure(OLD, 'reboot');
+    const record = await repair(world);
+    await expectSame(world, record, 'reboot');
+    expect(record.triedPaths?.map(({ path }) => path)).toEqual(['restart']);
+    expect(record.triedPaths?.[0]?.reason).toContain('await-recovered took longer than its 300 s');
+    expect(world.region.recovery.reboots).toEqual([OLD]);
+  });
+
+  it('goes through all of it to a replacement', async () => {
+    const world = createWorld('multiple', { ladder, ...service, stepDeadlineSeconds: 60 });
+    world.region.setStatus(OLD, 'instance', 'impaired');
+    world.region.recovery.setCapability(OLD, { isManagedOnline: true });
+    world.region.recovery.failCommands(OLD);
+    world.region.recovery.endNextSwap(OLD, 'failed-detached');
+    const record = await repair(world);
+    expect(record).toMatchObject({ state: 'succeeded', path: 'replace', newInstanceId: 'i-new0001' });
+    expect(record.reason).toBe(`${OLD} was replaced by i-new0001`);
+    expect(record.triedPaths?.map(({ path }) => path)).toEqual(['restart', 'reboot', 'root-swap']);
+    expect(record.triedPaths?.[2]?.reason).toContain('no root attached');
+    expect(await slotOf(world, record)).toMatchObject({ instanceId: 'i-new0001', retiredInstanceIds: [OLD] });
+  });
+
+  it('ends with a page when its last step does not help', async () => {
+    const world = createWorld('multiple', { ladder: ['reboot'], stepDeadlineSeconds: 60 });
+    const record = await repair(world);
+    expect(record).toMatchObject({ state: 'failed', path: 'reboot', failure: { phase: 'await-recovered' } });
+    expect(launched(world)).toBe(0);
+    expect(world.sent.at(-1)?.notificationId).toBe(`${record.id}:needs-person`);
+  });
+
+  it('takes no further step once somebody has paused', async () => {
+    const world = createWorld('multiple', { ladder: ['reboot', 'replace'], stepDeadlineSeconds: 60 });
+    const record = await repair(world, async () => {
+      if (world.region.recovery.reboots.length > 0) await writePause(world, 'system#shop-web');
+    });
+    expect(record).toMatchObject({ state: 'failed', path: 'replace', failure: { phase: 'preflight' } });
+    expect(record.failure?.reason).toContain('Paused');
+    expect(launched(world)).toBe(0);
+    expect((await readRecord(world.store, pauseType, keys.pause(testScope, 'system#shop-web')))?.body.isPaused).toBe(true);
+  });
+
+  it('is not climbed by a pause: the step is left, and none is said to have been tried', async () => {
+    const world = createWorld();
+    world.region.setStatus(OLD, 'system', 'impaired');
+    const record = await repair(world, async () => {
+      if (world.clock.now() > '2026-11-21T09:03:00.000Z') await writePause(world, 'system#shop-web');
+    });
+    expect(record).toMatchObject({ state: 'stood-down', path: 'native-recovery', failure: { phase: 'await-native-recovery' } });
+    expect(record.triedPaths).toBeUndefined();
+  });
+
+  it('is left as a whole when somebody pauses before its first step', async () => {
+    const world = createWorld('multiple', { ladder: ['reboot', 'replace'] });
+    const record = await repair(world, async () => {
+      if (world.clock.now() > '2026-11-21T09:00:59.000Z') await writePause(world, 'system#shop-web');
+    });
+    expect(['vetoed', 'stood-down']).toContain(record.state);
+    expect(record.triedPaths).toBeUndefined();
+    expect(world.region.recovery.reboots).toEqual([]);
+  });
+});
+
+describe('a new root volume', () => {
+  it('keeps the instance where identity must be kept, and says what differs', async () => {
+    const world = createWorld('single', { keepIdentity: true });
+    world.region.setStatus(OLD, 'instance', 'impaired');
+    world.region.recovery.setCure(OLD, 'root-swap');
+    const record = await repair(world);
+    await expectSame(world, record, 'root-swap');
+    expect(world.region.recovery.swaps).toMatchObject([{ instanceId: OLD, imageId: 'ami-v2' }]);
+    expect(world.region.find(OLD)).toMatchObject({ state: 'running', imageId: 'ami-v2' });
+    expect(record.differences).toContain('its root volume: a new one from ami-v2, the old one is kept detached; user data may not have run again');
+    expect(record.timing.verifiedAt).toBeDefined();
+  });
+
+  it('is followed by a full replacement when the swap fails', async () => {
+    const world = createWorld('single', { keepIdentity: true });
+    world.region.setStatus(OLD, 'instance', 'impaired');
+    world.region.recovery.endNextSwap(OLD, 'failed');
+    const record = await repair(world);
+    expect(record).toMatchObject({ state: 'succeeded', path: 'replace', newInstanceId: 'i-new0001' });
+    expect(record.triedPaths?.map(({ path }) => path)).toEqual(['root-swap']);
+    expect(record.triedPaths?.[0]?.reason).toContain('the old root is still attached');
+    expect(record.phases.filter(({ name }) => name === 'evidence')).toHaveLength(2);
+  });
+});
