@@ -5,6 +5,7 @@ import { findFindings } from './findings.ts';
 import { compareTexts, sortProblems } from './problem.ts';
 import type { CatalogProblem } from './problem.ts';
 import { checkReferences } from './references.ts';
+import { checkSchedules } from './schedules.ts';
 import { maximumDocumentsPerKind } from './schema.ts';
 import type { CatalogContent } from './schema.ts';
 
@@ -50,6 +51,7 @@ export function checkCatalog(files: readonly CatalogFile[]): CatalogCheck {
   const errors = [
     ...results.flatMap((result) => result.problems),
     ...checkReferences(documents),
+    ...checkSchedules(documents),
     ...tooMany.map(({ kind, locate }) =>
       locate({
         path: [],

@@ -1,5 +1,5 @@
 import type { ReadDocument } from './documents.ts';
-import { durationSeconds, targetRatio } from './openslo.ts';
+import { durationSeconds, targetRatio } from './durations.ts';
 import type { ServiceLevelObjective } from './openslo.ts';
 import type { CatalogProblem, Complaint } from './problem.ts';
 import type { RemediationPolicy, System } from './schema.ts';

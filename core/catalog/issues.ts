@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rules } from './fields.ts';
+import { rules } from './rules.ts';
 import { nearest } from './nearest.ts';
 import type { Complaint } from './problem.ts';
 
@@ -9,7 +9,7 @@ import type { Complaint } from './problem.ts';
 
 type Issue = z.core.$ZodIssue;
 
-const fixOfRule: ReadonlyMap<string, string> = new Map(Object.values(rules).map(({ message, fix }) => [message, fix]));
+const textsOfRule: ReadonlyMap<string, { readonly message: string; readonly fix: string }> = new Map(Object.entries(rules));
 
 /** What to write for a required key, when its type alone does not tell. */
 const exampleOfKey: Readonly<Record<string, string>> = {
@@ -200,7 +200,7 @@ export function explainIssue(issue: Issue, document: unknown, schema: z.core.$Zo
   const { path } = issue;
   const value = valueAt(document, path);
   if (isPhoneNumber(value) && path.includes('to')) return [{ path, ...rules.ssmParameter }];
-  const ruleFix = fixOfRule.get(issue.message);
-  if (ruleFix !== undefined) return [{ path, message: issue.message, fix: ruleFix }];
+  const rule = textsOfRule.get(issue.message);
+  if (rule !== undefined) return [{ path, ...rule }];
   return value === undefined && path.length > 0 ? [missingKey(path)] : explainByCode(issue, value, schema);
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
-import { lineOf, nameSchema, proseOf, rules, someOf, wordSchema } from './fields.ts';
+import { durationSeconds, timeSliceSeconds } from './durations.ts';
+import { lineOf, nameSchema, proseOf, broken, someOf, wordSchema } from './fields.ts';
 
 /*
  * OpenSLO v1 as its specification writes it (https://github.com/OpenSLO/OpenSLO#slo), as far as Perennial can keep the
@@ -21,11 +22,8 @@ const metadataSchema = z.strictObject({
 const cloudWatchMetricSchema = z.strictObject({
   namespace: lineOf(255),
   metric: lineOf(255),
-  dimensions: z._default(
-    z.record(lineOf(255), lineOf(1024)).check(z.refine((dimensions) => Object.keys(dimensions).length <= 30, rules.dimensions.message)),
-    {},
-  ),
-  statistic: z.string().check(z.regex(/^(Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d{1,10})?)$/, rules.statistic.message)),
+  dimensions: z._default(z.record(lineOf(255), lineOf(1024)).check(z.refine((dimensions) => Object.keys(dimensions).length <= 30, broken('dimensions'))), {}),
+  statistic: z.string().check(z.regex(/^(Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d{1,10})?)$/, broken('statistic'))),
 });
 
 const metricSchema = z.strictObject({
@@ -40,26 +38,14 @@ const ratioMetricSchema = z
     bad: z.optional(metricSchema),
     total: metricSchema,
   })
-  .check(z.refine(({ good, bad }) => (good === undefined) !== (bad === undefined), rules.oneNumerator.message));
+  .check(z.refine(({ good, bad }) => (good === undefined) !== (bad === undefined), broken('oneNumerator')));
 
 const indicatorSchema = z.strictObject({
   metadata: z.optional(metadataSchema),
   spec: z
     .strictObject({ description: z.optional(proseOf(1050)), ratioMetric: z.optional(ratioMetricSchema), thresholdMetric: z.optional(metricSchema) })
-    .check(z.refine(({ ratioMetric, thresholdMetric }) => (ratioMetric === undefined) !== (thresholdMetric === undefined), rules.oneMetric.message)),
+    .check(z.refine(({ ratioMetric, thresholdMetric }) => (ratioMetric === undefined) !== (thresholdMetric === undefined), broken('oneMetric'))),
 });
-
-const secondsPerUnit: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, M: 2_592_000, Q: 7_776_000, Y: 31_536_000 };
-
-/**
- * Seconds of an OpenSLO duration such as `30d` or `4w`; `undefined` when it is none. `s` is ours (OpenSLO begins at minutes),
- * so that `60s` reads as `1m`. Months, quarters and years count 30, 90 and 365 days: exact for rolling windows, nominal for calendar ones.
- */
-export function durationSeconds(text: string): number | undefined {
-  const match = /^([1-9]\d{0,5})([smhdwMQY])$/.exec(text);
-  const factor = secondsPerUnit[match?.[2] ?? ''];
-  return factor === undefined ? undefined : Number(match?.[1]) * factor;
-}
 
 const day = 86_400;
 
@@ -70,45 +56,33 @@ function isRollingWindow({ duration, isRolling, calendar }: { duration: string; 
 
 const timeWindowSchema = z
   .strictObject({
-    duration: z.string().check(z.regex(/^[1-9]\d{0,5}[mhdwMQY]$/, rules.duration.message)),
+    duration: z.string().check(z.regex(/^[1-9]\d{0,5}[mhdwMQY]$/, broken('duration'))),
     isRolling: z.optional(z.boolean()),
     calendar: z.optional(
       z.strictObject({
-        startTime: z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}$/, rules.startTime.message)),
-        timeZone: z.string().check(z.maxLength(64), z.regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, rules.timeZone.message)),
+        startTime: z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}$/, broken('startTime'))),
+        timeZone: z.string().check(z.maxLength(64), z.regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/, broken('timeZone'))),
       }),
     ),
   })
   .check(
-    z.refine((window) => window.isRolling !== true || isRollingWindow(window), { error: rules.rollingWindow.message, path: ['duration'] }),
-    z.refine((window) => window.isRolling === true || (window.calendar !== undefined && /[dwMQY]$/.test(window.duration)), rules.calendarWindow.message),
+    z.refine((window) => window.isRolling !== true || isRollingWindow(window), { error: broken('rollingWindow'), path: ['duration'] }),
+    z.refine((window) => window.isRolling === true || (window.calendar !== undefined && /[dwMQY]$/.test(window.duration)), broken('calendarWindow')),
   );
-
-/** Seconds of a slice: a number counts minutes (as OpenSLO says), a text is a duration. `undefined` when it is not a whole part of an hour. */
-export function timeSliceSeconds(window: number | string): number | undefined {
-  const seconds = typeof window === 'number' ? window * 60 : durationSeconds(window);
-  return seconds !== undefined && seconds >= 60 && seconds % 60 === 0 && 3600 % seconds === 0 ? seconds : undefined;
-}
-
-/** The share that must be good, between 0 and 1 (both excluded once parsed). */
-export function targetRatio(objective: { readonly target?: number | undefined; readonly targetPercent?: number | undefined }): number {
-  // Through 12 digits, so that 99.9 % is the same number as 0.999.
-  return objective.target ?? Number(((objective.targetPercent ?? 0) / 100).toPrecision(12));
-}
 
 const objectiveSchema = z
   .strictObject({
     displayName: z.optional(lineOf(256)),
     op: z.optional(z.enum(['lte', 'gte', 'lt', 'gt'])),
     value: z.optional(z.number()),
-    target: z.optional(z.number().check(z.gt(0, rules.emptyTarget.message), z.lt(1, rules.perfectTarget.message))),
-    targetPercent: z.optional(z.number().check(z.gt(0, rules.emptyTarget.message), z.lt(100, rules.perfectTarget.message))),
+    target: z.optional(z.number().check(z.gt(0, broken('emptyTarget')), z.lt(1, broken('perfectTarget')))),
+    targetPercent: z.optional(z.number().check(z.gt(0, broken('emptyTarget')), z.lt(100, broken('perfectTarget')))),
     timeSliceTarget: z.optional(z.number().check(z.gt(0), z.lte(1))),
     timeSliceWindow: z.optional(
-      z.union([z.number(), z.string()]).check(z.refine((window) => timeSliceSeconds(window) !== undefined, rules.timeSliceWindow.message)),
+      z.union([z.number(), z.string()]).check(z.refine((window) => timeSliceSeconds(window) !== undefined, broken('timeSliceWindow'))),
     ),
   })
-  .check(z.refine(({ target, targetPercent }) => (target === undefined) !== (targetPercent === undefined), rules.oneTarget.message));
+  .check(z.refine(({ target, targetPercent }) => (target === undefined) !== (targetPercent === undefined), broken('oneTarget')));
 export type Objective = z.infer<typeof objectiveSchema>;
 
 const sloSpecSchema = z
@@ -126,17 +100,17 @@ const sloSpecSchema = z
   .check(
     z.refine(
       (spec) => spec.budgetingMethod !== 'Timeslices' || spec.objectives.every((one) => one.timeSliceTarget !== undefined && one.timeSliceWindow !== undefined),
-      { error: rules.timeSlices.message, path: ['objectives'] },
+      { error: broken('timeSlices'), path: ['objectives'] },
     ),
     z.refine((spec) => spec.budgetingMethod !== 'RatioTimeslices' || spec.objectives.every((one) => one.timeSliceWindow !== undefined), {
-      error: rules.ratioTimeSlices.message,
+      error: broken('ratioTimeSlices'),
       path: ['objectives'],
     }),
     z.refine(
       (spec) =>
         spec.indicator.spec.thresholdMetric === undefined ||
         (spec.objectives.length === 1 && spec.objectives.every((one) => one.op !== undefined && one.value !== undefined)),
-      { error: rules.threshold.message, path: ['objectives'] },
+      { error: broken('threshold'), path: ['objectives'] },
     ),
   );
 

@@ -139,7 +139,10 @@ export function nonePublishedError(): PermanentError {
 }
 
 /** A system with the policy that governs it; `undefined` when either is not declared. */
-export function declaredIn(catalog: CompiledCatalog, name: string): { readonly system: System; readonly policy: RemediationPolicy; readonly windows: readonly MaintenanceWindow[] } | undefined {
+export function declaredIn(
+  catalog: CompiledCatalog,
+  name: string,
+): { readonly system: System; readonly policy: RemediationPolicy; readonly windows: readonly MaintenanceWindow[] } | undefined {
   const system = catalog.systems.find((candidate) => candidate.metadata.name === name);
   const policy = catalog.policies.find((candidate) => candidate.spec.system === name);
   return system === undefined || policy === undefined ? undefined : { system, policy, windows: catalog.windows ?? [] };

@@ -1,4 +1,3 @@
-import { Cron } from 'croner';
 import * as z from 'zod/mini';
 import {
   emailSchema,
@@ -9,7 +8,7 @@ import {
   listOf,
   nameSchema,
   proseOf,
-  rules,
+  broken,
   someOf,
   textOf,
   wholeNumber,
@@ -33,14 +32,14 @@ const tripleSchema = z
     average: z.number().check(z.gt(0), z.lte(100_000)),
     max: z.number().check(z.gt(0), z.lte(100_000)),
   })
-  .check(z.refine(({ min, average, max }) => min <= average && average <= max, rules.triple.message));
+  .check(z.refine(({ min, average, max }) => min <= average && average <= max, broken('triple')));
 
-const hostnameSchema = z.string().check(z.maxLength(253, rules.hostname.message), z.regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, rules.hostname.message));
+const hostnameSchema = z.string().check(z.maxLength(253, broken('hostname')), z.regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, broken('hostname')));
 
 /** An alarm name, in which `*` stands for any characters; never the lone `*`, which would claim every alarm of the account. */
-const alarmGlobSchema = z.string().check(z.maxLength(255), z.regex(/^(?!\*+$)[^\u0000-\u001f\u007f]+$/, rules.glob.message)); // oxlint-disable-line no-control-regex -- refused on purpose
+const alarmGlobSchema = z.string().check(z.maxLength(255), z.regex(/^(?!\*+$)[^\u0000-\u001f\u007f]+$/, broken('glob'))); // oxlint-disable-line no-control-regex -- refused on purpose
 
-const alarmNameSchema = z.string().check(z.maxLength(255), z.regex(/^[^\u0000-\u001f\u007f*]+$/, rules.alarmName.message)); // oxlint-disable-line no-control-regex -- refused on purpose
+const alarmNameSchema = z.string().check(z.maxLength(255), z.regex(/^[^\u0000-\u001f\u007f*]+$/, broken('alarmName'))); // oxlint-disable-line no-control-regex -- refused on purpose
 
 const ownersSchema = z.strictObject({
   owner: lineOf(128),
@@ -85,12 +84,12 @@ const systemSpecSchema = z.strictObject({
   os: z.optional(z.strictObject({ name: lineOf(128), version: z.optional(lineOf(64)) })),
   network: z.prefault(networkSchema, {}),
   access: z.prefault(accessSchema, {}),
-  targetGroups: listOf(z.string().check(z.minLength(1), z.maxLength(32), z.regex(/^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$/, rules.word.message)), 20).check(
+  targetGroups: listOf(z.string().check(z.minLength(1), z.maxLength(32), z.regex(/^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$/, broken('word'))), 20).check(
     z.describe('Names; what IAM policies are scoped to.'),
   ),
   hostedZones: listOf(hostnameSchema, 20),
   alarms: listOf(alarmGlobSchema, 50),
-  dashboards: listOf(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,255}$/, rules.word.message)), 20).check(
+  dashboards: listOf(z.string().check(z.regex(/^[A-Za-z0-9_-]{1,255}$/, broken('word'))), 20).check(
     z.describe('CloudWatch dashboards that name single instances; they follow a replacement.'),
   ),
   programs: listOf(z.strictObject({ kind: nameSchema, name: lineOf(128), version: z.optional(lineOf(64)) }), 50),
@@ -180,17 +179,21 @@ const policySpecSchema = z
     restartProcess: z
       .optional(
         z.strictObject({
-          service: z.string().check(z.maxLength(128), z.regex(/^[A-Za-z0-9][A-Za-z0-9@._-]*$/, rules.word.message)),
-          document: z.optional(z.string().check(z.regex(/^[A-Za-z0-9_.-]{3,128}$/, rules.word.message))),
+          service: z.string().check(z.maxLength(128), z.regex(/^[A-Za-z0-9][A-Za-z0-9@._-]*$/, broken('word'))),
+          document: z.optional(z.string().check(z.regex(/^[A-Za-z0-9_.-]{3,128}$/, broken('word')))),
         }),
       )
       .check(
-        z.describe('What the step restart restarts: a service of the host, by its service manager or by a Run Command document that takes the parameter service.'),
+        z.describe(
+          'What the step restart restarts: a service of the host, by its service manager or by a Run Command document that takes the parameter service.',
+        ),
       ),
     nativeRecoverySeconds: z
       ._default(wholeNumber(0, 7200), 600)
       .check(z.describe('How long, since a system check began to fail, EC2 may try to recover the instance by itself.')),
-    stepDeadlineSeconds: z._default(wholeNumber(30, 7200), 300).check(z.describe('How long a restart or a reboot may take to help before the next step is tried.')),
+    stepDeadlineSeconds: z
+      ._default(wholeNumber(30, 7200), 300)
+      .check(z.describe('How long a restart or a reboot may take to help before the next step is tried.')),
     memberReplacement: z
       ._default(z.enum(['mark-unhealthy', 'standby']), 'mark-unhealthy')
       .check(z.describe('How the Auto Scaling group is asked to replace a member: standby keeps the old one as evidence.')),
@@ -205,19 +208,19 @@ const policySpecSchema = z
       ),
     snapshotEvidence: z._default(z.boolean(), false).check(z.describe('Evidence includes a snapshot of all volumes, begun before anything is done.')),
     logFiles: z
-      ._default(
-        z.array(z.string().check(z.maxLength(200), z.regex(/^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._-]+)+$/, rules.logFile.message))).check(z.maxLength(5)),
-        ['/var/log/messages', '/var/log/syslog'],
-      )
+      ._default(z.array(z.string().check(z.maxLength(200), z.regex(/^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._-]+)+$/, broken('logFile')))).check(z.maxLength(5)), [
+        '/var/log/messages',
+        '/var/log/syslog',
+      ])
       .check(z.describe('Files whose last error lines are kept as evidence, at most 5.')),
     caps: z.prefault(capsSchema, {}),
   })
   .check(
     z.refine((spec) => spec.healthyDeadlineSeconds > spec.healthyReads * spec.healthyReadIntervalSeconds, {
-      error: rules.healthyInTime.message,
+      error: broken('healthyInTime'),
       path: ['healthyDeadlineSeconds'],
     }),
-    z.refine((spec) => spec.launchDeadlineSeconds > spec.runningPersistSeconds, { error: rules.runningInTime.message, path: ['launchDeadlineSeconds'] }),
+    z.refine((spec) => spec.launchDeadlineSeconds > spec.runningPersistSeconds, { error: broken('runningInTime'), path: ['launchDeadlineSeconds'] }),
   );
 
 /** When and how a system may be repaired; every time is in the unit its name ends with (design.md section 7). */
@@ -232,7 +235,7 @@ export type RemediationPolicy = z.infer<typeof policySchema>;
 /** Phone numbers are only ever names of Parameter Store parameters, never in git or a template. */
 const routeTargetSchema = z.union([
   z.strictObject({ email: emailSchema }),
-  z.strictObject({ smsParameter: z.string().check(z.maxLength(1011), z.regex(/^\/perennial(\/[A-Za-z0-9._-]+)+$/, rules.ssmParameter.message)) }),
+  z.strictObject({ smsParameter: z.string().check(z.maxLength(1011), z.regex(/^\/perennial(\/[A-Za-z0-9._-]+)+$/, broken('ssmParameter'))) }),
   z.strictObject({ https: httpsSchema }),
 ]);
 export type RouteTarget = z.infer<typeof routeTargetSchema>;
@@ -253,16 +256,8 @@ export const routeSchema = z.strictObject({
 });
 export type NotificationRoute = z.infer<typeof routeSchema>;
 
-/** Minutes, hours, days, months and weekdays; whether they name a moment at all is asked of croner. */
-const cronSchema = z.string().check(z.maxLength(100), z.regex(/^\S+( \S+){4}$/, rules.cron.message), z.refine(isSchedule, rules.cron.message));
-
-function isSchedule(schedule: string): boolean {
-  try {
-    return new Cron(schedule, { paused: true }).nextRun(new Date(0)) !== null;
-  } catch {
-    return false;
-  }
-}
+/** Minutes, hours, days, months and weekdays; whether they name a moment at all is asked when the catalog is checked (schedules.ts). */
+const cronSchema = z.string().check(z.maxLength(100), z.regex(/^\S+( \S+){4}$/, broken('cron')));
 
 function isTimeZone(timeZone: string): boolean {
   try {
@@ -272,9 +267,7 @@ function isTimeZone(timeZone: string): boolean {
   }
 }
 
-const momentSchema = z
-  .string()
-  .check(z.maxLength(40), z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/, rules.moment.message));
+const momentSchema = z.string().check(z.maxLength(40), z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/, broken('moment')));
 
 /** When people work on systems: no repair begins meanwhile, and the incident says until when (design.md section 6). */
 export const windowSchema = z.strictObject({
@@ -285,7 +278,7 @@ export const windowSchema = z.strictObject({
     systems: someOf(nameSchema, 200),
     schedule: cronSchema.check(z.describe('When it opens: a cron expression of five fields.')),
     timeZone: z
-      ._default(z.string().check(z.maxLength(64), z.refine(isTimeZone, rules.timeZone.message)), 'Etc/UTC')
+      ._default(z.string().check(z.maxLength(64), z.refine(isTimeZone, broken('timeZone'))), 'Etc/UTC')
       .check(z.describe('IANA time zone of the schedule.')),
     durationMinutes: wholeNumber(1, 7 * 1440).check(z.describe('How long it stays open.')),
     author: lineOf(128).check(z.describe('Who works, and is asked when something fails meanwhile.')),

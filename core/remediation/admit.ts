@@ -7,7 +7,7 @@ import { createRecord, readRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
 import { type Course, isRequested } from './asked.ts';
 import { claim, type ClaimRule } from './claim.ts';
-import { isTriggerListed } from './guardrails.ts';
+import { isTriggerListed } from './triggers.ts';
 import { pastRecoverySeconds } from './history.ts';
 import type { ExecutionStarter, PageTimer } from './ports.ts';
 import { allPhasesOf, procedureVersion, traitsOf } from './procedure.ts';

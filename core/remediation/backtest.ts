@@ -7,7 +7,7 @@ import { buildRemediation } from './admit.ts';
 import { type ClaimState, decideClaim, emptyPlatform } from './claim.ts';
 import { closedBreaker } from './breaker.ts';
 import { releaseGroup, releasePlatform, releaseSlot } from './finish.ts';
-import { isTriggerListed } from './guardrails.ts';
+import { isTriggerListed } from './triggers.ts';
 import type { Group, Platform, Remediation, Slot } from './record.ts';
 
 /*

@@ -7,6 +7,7 @@ import { isRequested, revertRefusal } from './asked.ts';
 import { groupLimit, isBreakerOpen } from './breaker.ts';
 import { causeText, openCausesOf } from './cause-breaker.ts';
 import { replacementRowOf } from './capability.ts';
+import { isTriggerListed } from './triggers.ts';
 import type { ImageChoice } from './image-choice.ts';
 import type { PathChoice } from './path-choice.ts';
 import type { AlarmFacts, InstanceFacts, InstanceStatus, TargetHealth } from './ports.ts';
@@ -102,18 +103,6 @@ function evaluatePlatformCaps(facts: GuardrailFacts): Verdict {
     if (platform.inFlight.length > maxInFlight) return veto(`${platform.inFlight.length} remediations are in flight, the cap is ${maxInFlight}`);
     return pass(`${platform.inFlight.length} of ${maxInFlight} remediations in flight`);
   });
-}
-
-/** True when the policy lists this trigger; alarms count by their original name. */
-export function isTriggerListed(policy: RemediationPolicy, trigger: { readonly kind: string; readonly originalAlarmName?: string | undefined }): boolean {
-  return policy.spec.triggers.some((listed) =>
-    typeof listed === 'string' ? listed === trigger.kind : trigger.originalAlarmName !== undefined && matchesAlarm(listed.alarm, trigger.originalAlarmName),
-  );
-}
-
-/** `listed` is a name, or a prefix that ends with `*`. */
-function matchesAlarm(listed: string, alarmName: string): boolean {
-  return listed.endsWith('*') ? alarmName.startsWith(listed.slice(0, -1)) : listed === alarmName;
 }
 
 function evaluateAllowList(facts: GuardrailFacts): Verdict {

@@ -1,4 +1,5 @@
-import { durationSeconds, type Objective, timeSliceSeconds } from '../catalog/openslo.ts';
+import { durationSeconds, timeSliceSeconds } from '../catalog/durations.ts';
+import type { Objective } from '../catalog/openslo.ts';
 import type { CompiledCatalog, ServiceLevelObjective } from '../catalog/schema.ts';
 import { RetryableError } from '../environment/errors.ts';
 import type { Clock, Log, Scope } from '../environment/ports.ts';

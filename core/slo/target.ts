@@ -1,4 +1,4 @@
-import { durationSeconds } from '../catalog/openslo.ts';
+import { durationSeconds } from '../catalog/durations.ts';
 import { type Fraction, fractionOf, parseDecimal, quotient } from './exact.ts';
 
 /** Why something was not taken; a text for people: what is wrong, what it means, what to write. */

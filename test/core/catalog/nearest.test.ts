@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { matchesGlob } from '../../../core/catalog/findings.ts';
 import { editDistance, nearest } from '../../../core/catalog/nearest.ts';
-import { durationSeconds, targetRatio, timeSliceSeconds } from '../../../core/catalog/openslo.ts';
+import { durationSeconds, targetRatio, timeSliceSeconds } from '../../../core/catalog/durations.ts';
 
 describe('the nearest name', () => {
   it('counts single-character edits', () => {
