@@ -83,6 +83,10 @@ function wasDisturbedSince(witness: Witness, instanceId: string, since: Timestam
   return at !== undefined && at >= Date.parse(since) - abilities.toleranceSeconds * 1000;
 }
 
+function servesOrWasDisturbed(witness: Witness, instanceId: string, since: Timestamp): boolean {
+  return witness.world.isServing(instanceId) || wasDisturbedSince(witness, instanceId, since);
+}
+
 const isUp = (instance: InstanceFacts | undefined): boolean =>
   instance !== undefined && (instance.state === 'running' || instance.state === 'pending' || instance.state === 'stopping');
 
@@ -227,13 +231,15 @@ export const invariants: readonly Invariant[] = [
     name: 'success is verified',
     sentence: 'Unverifiable success is failure: `running` must persist, target health must be read back',
     onRecord: (witness, { before, after }) => {
-      const isNews = after.timing.inServiceAt !== undefined && before?.timing.inServiceAt === undefined;
+      const { newInstanceId, timing } = after;
+      const isNews = timing.inServiceAt !== undefined && before?.timing.inServiceAt === undefined;
       const isEnd = after.state === 'succeeded' && before?.state === 'running';
-      if ((!isNews && !isEnd) || after.newInstanceId === undefined) return undefined;
+      if ((!isNews && !isEnd) || newInstanceId === undefined) return undefined;
       // A repair that is carried on long after its verification does not look again (seed 898 of the first corpus).
-      const since = isEnd ? (after.timing.verifiedAt ?? after.phaseStartedAt) : after.phaseStartedAt;
-      const isFine = witness.world.isServing(after.newInstanceId) || wasDisturbedSince(witness, after.newInstanceId, since);
-      return isFine ? undefined : `${after.id} says that ${after.newInstanceId} ${isEnd ? 'is verified' : 'is in service'}, and it is not`;
+      const since = (isEnd ? timing.verifiedAt : undefined) ?? after.phaseStartedAt;
+      return servesOrWasDisturbed(witness, newInstanceId, since)
+        ? undefined
+        : `${after.id} says that ${newInstanceId} ${isEnd ? 'is verified' : 'is in service'}, and it is not`;
     },
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);

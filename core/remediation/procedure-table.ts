@@ -24,7 +24,15 @@ const deadlineTexts = {
   memberDeadlineSeconds: 'drainSeconds + launchDeadlineSeconds + healthyDeadlineSeconds',
 } as const satisfies Record<DeadlineField, string>;
 
-const header = ['Phase', 'What it does', 'Role', 'Deadline', 'Safe point of a pause or an abort', 'When it fails: launched first', 'When it fails: fenced'] as const;
+const header = [
+  'Phase',
+  'What it does',
+  'Role',
+  'Deadline',
+  'Safe point of a pause or an abort',
+  'When it fails: launched first',
+  'When it fails: fenced',
+] as const;
 
 const undo = (phases: readonly PhaseName[]): string => (phases.length === 0 ? '–' : phases.join(', '));
 

@@ -369,9 +369,10 @@ describe('a crash anywhere in the intake', () => {
   });
 });
 
+const unhealthy = async ({ world }: Intake) => (await readRecord(world.store, groupType, keys.group(testScope, 'shop-web/web')))?.body.unhealthy;
+
 describe('members of an Auto Scaling group', () => {
   const OTHER = 'i-member-a2';
-  const unhealthy = async ({ world }: Intake) => (await readRecord(world.store, groupType, keys.group(testScope, 'shop-web/web')))?.body.unhealthy;
 
   it('share the slot of their group in a zone, yet each has its own trouble, incident and end', async () => {
     const all = await intake({}, groupWorld());
