@@ -15,6 +15,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // The tests share no state, and loading every module once instead of once a file takes a third of the time.
+          isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: ['test/lib/**', 'test/e2e/**', 'test/**/*.contract.test.ts', 'test/**/*.slow.test.ts', 'node_modules/**'],
           testTimeout: 20_000,
