@@ -50,6 +50,12 @@ export class SharedRecordStore implements RecordStore {
     return this.#partitions.get(partition)?.records.values() ?? [];
   }
 
+  /** Every record that has not expired, for tests that look at the whole world. */
+  snapshot(): readonly StoredRecord[] {
+    const records = [...this.#partitions.values()].flatMap((shelf) => [...shelf.records.values()]);
+    return records.filter((record) => !this.#isExpired(record));
+  }
+
   async get(key: RecordKey): Promise<StoredRecord | undefined> {
     await Promise.resolve();
     return this.peek(key);

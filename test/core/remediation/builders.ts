@@ -5,8 +5,7 @@ import { closedBreaker } from '../../../core/remediation/breaker.ts';
 import type { InstanceFacts } from '../../../core/remediation/ports.ts';
 import type { Group, Remediation, Slot } from '../../../core/remediation/record.ts';
 import type { RecoveryCapability } from '../../../core/remediation/recovery-ports.ts';
-import type { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
-import { testHasher, testScope, webPolicy, webSystem } from './world.ts';
+import { type TestStore, testHasher, testScope, webPolicy, webSystem } from './world.ts';
 
 export const NOW = '2026-11-21T09:00:00.000Z';
 
@@ -74,6 +73,6 @@ export function groupOf(changes: Partial<Group> = {}): Group {
 }
 
 /** Everything stored, in the order of keys; two worlds with equal dumps are the same. */
-export function dump(store: MemoryRecordStore): readonly StoredRecord[] {
+export function dump(store: TestStore): readonly StoredRecord[] {
   return store.snapshot().toSorted((left, right) => (JSON.stringify(left.key) < JSON.stringify(right.key) ? -1 : 1));
 }

@@ -17,7 +17,7 @@ import type { ActPorts, ObservePorts } from '../../../core/remediation/phase.ts'
 import { type Remediation, remediationType } from '../../../core/remediation/record.ts';
 import type { Signal } from '../../../core/signals/signal.ts';
 import { VirtualClock } from '../../../sim/deterministic.ts';
-import { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
+import { SharedRecordStore } from '../../../sim/shared-record-store.ts';
 import { SimulatedRegion } from '../../../sim/simulated-region.ts';
 
 export const testHasher: Hasher = { sha256: (text) => createHash('sha256').update(text).digest('hex') };
@@ -57,10 +57,13 @@ export function webPolicy(spec: Readonly<Record<string, unknown>> = {}): Remedia
 export const webTarget = { targetGroupArn: 'arn:tg/shop-web', targetGroupName: 'shop-web', port: 80 };
 export const OLD = 'i-old';
 
+/** The crash tests play a world thousands of times, so it keeps the bodies it is given. */
+export type TestStore = RecordStore & Pick<SharedRecordStore, 'snapshot'>;
+
 export interface World {
   readonly clock: VirtualClock;
   readonly region: SimulatedRegion;
-  readonly store: MemoryRecordStore;
+  readonly store: TestStore;
   readonly sent: NotificationMessage[];
   readonly armed: { readonly remediationId: string; readonly at: string }[];
   readonly started: string[];
@@ -90,7 +93,7 @@ export function createWorld(topology: 'multiple' | 'single' = 'multiple', spec: 
   });
   region.setTargetUnhealthy(OLD, true);
   region.addAlarm({ name: 'shop-web-unhealthy', state: 'ALARM', instanceId: OLD });
-  return { clock, region, store: new MemoryRecordStore(clock), sent: [], armed: [], started: [], system: webSystem(topology), policy: webPolicy(spec) };
+  return { clock, region, store: new SharedRecordStore(clock), sent: [], armed: [], started: [], system: webSystem(topology), policy: webPolicy(spec) };
 }
 
 /** Wraps the ports: a test counts calls, or crashes before or after one. */
