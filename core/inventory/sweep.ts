@@ -7,7 +7,8 @@ import { type ImageRecord, imageRecordType } from '../images/records.ts';
 import { keys, partitions } from '../records/keys.ts';
 import { createRecord, readAll, readRecord, type RecordType, updateRecord, type Versioned } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
-import { captureType } from '../remediation/capture.ts';
+import { type Capture, captureType } from '../remediation/capture.ts';
+import { slotType } from '../remediation/record.ts';
 import type { CaptureReader, ImageReader, InstanceFacts, TargetHealth, TargetReader } from '../remediation/ports.ts';
 import { settleBreakers } from '../remediation/settle-breakers.ts';
 import { settleClaims } from '../remediation/settle-claims.ts';
@@ -335,12 +336,22 @@ async function rememberTurn(ports: SweepPorts, capturedUpTo: string): Promise<vo
 
 async function keepCapture(ports: SweepPorts, instance: InstanceFacts, system: System): Promise<boolean> {
   const found = await ports.captures.capture(instance.instanceId, system.spec.targetGroups, ports.clock.now(), system.spec.hostedZones);
-  if (found === undefined) return false;
+  if (found === undefined || (await isBeingChanged(ports, instance, system, found))) return false;
   // Nothing but what the format names is stored, whatever the reader adds: secrets never enter (design section 5).
   const capture = captureType.schema.parse(found);
   const key = keys.capture(ports.scope, instance.instanceId);
   const result = await updateRecord(ports.store, captureType, key, (before) => (before !== undefined && isSame(before, capture) ? before : capture));
   return result.written;
+}
+
+/**
+ * The list is seconds old by now: an instance that a repair has taken out of its target groups meanwhile is not as it was in service,
+ * and its good capture is what the repair restores from.
+ */
+async function isBeingChanged({ store, scope }: SweepPorts, instance: InstanceFacts, system: System, found: Capture): Promise<boolean> {
+  if (system.spec.targetGroups.length > 0 && found.targets.length === 0) return true;
+  const slot = await readRecord(store, slotType, keys.slot(scope, slotIdOf(instance, system.metadata.name)));
+  return slot?.body.remediationId !== undefined;
 }
 
 function countStatuses(world: World): Record<InstanceRecord['status'], number> {

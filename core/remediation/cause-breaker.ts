@@ -198,7 +198,7 @@ export function settleCauses(platform: Platform, cooldownSeconds: number, now: T
 export function resumeCauses(platform: Platform, system: string | undefined): { readonly platform: Platform; readonly causes: readonly string[] } {
   const open = platform.causeBreakers ?? [];
   if (system === undefined) {
-    if (open.length === 0) return { platform, causes: [] };
+    if (open.length === 0 && platform.troubles === undefined) return { platform, causes: [] };
     const { troubles: _troubles, causeBreakers: _breakers, ...rest } = platform;
     return { platform: rest, causes: open.map(({ cause }) => cause) };
   }

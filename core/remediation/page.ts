@@ -1,5 +1,6 @@
 import { PermanentError } from '../environment/errors.ts';
 import type { Scope } from '../environment/ports.ts';
+import { incidentType } from '../incidents/record.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
@@ -21,6 +22,13 @@ export async function pageUnlessRecovered({ store, scope, journal }: PagePorts, 
   if (found === undefined)
     throw new PermanentError(`The page timer names the remediation ${remediationId}, which has no record. Look for its incident: perennial incidents`);
   if (silent.includes(found.body.state)) return false;
+  if (found.body.state === 'vetoed' && (await isAnswered(store, scope, found.body.incidentId))) return false;
   await journal.pageAnyway(found.body);
   return true;
+}
+
+/** What waited behind another repair is over, or is being repaired now with a page of its own armed. */
+async function isAnswered(store: RecordStore, scope: Scope, incidentId: string): Promise<boolean> {
+  const incident = (await readRecord(store, incidentType, keys.incident(scope, incidentId)))?.body;
+  return incident?.state === 'resolved' || incident?.state === 'repairing';
 }

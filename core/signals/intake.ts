@@ -9,16 +9,17 @@ import { groupIdOf } from '../inventory/classify.ts';
 import { type InstanceRecord, instanceType, systemRecordType } from '../inventory/records.ts';
 import { recordUnlisted } from '../inventory/sweep.ts';
 import { keys } from '../records/keys.ts';
-import { readRecord, updateRecord } from '../records/record-type.ts';
+import { createRecord, readRecord, updateRecord } from '../records/record-type.ts';
 import { type Admission, type AdmitPorts, type AdmitRequest, admit } from '../remediation/admit.ts';
 import { calmSlot, causesOf } from '../remediation/cause-breaker.ts';
 import { type JournalPorts, tellPeople } from '../remediation/journal.ts';
 import type { AlarmFacts, AlarmReader } from '../remediation/ports.ts';
 import { groupType, platformType, slotType } from '../remediation/record.ts';
 import { isTroubleOf } from '../remediation/unhealthy.ts';
+import { vetoPageOf } from '../remediation/veto-page.ts';
 import { decideSignal } from './admit.ts';
-import { type SignalRecord, signalRecordType } from './record.ts';
-import { fingerprintOf, placeOfSubject, type Signal } from './signal.ts';
+import { signalEventType, type SignalRecord, signalRecordType } from './record.ts';
+import { eventIdOf, fingerprintOf, placeOfSubject, type Signal } from './signal.ts';
 import { takeInDeployment } from './take-in-deployment.ts';
 import { takeInExecution } from './take-in-execution.ts';
 import { endRequest, readRequest } from './take-in-request.ts';
@@ -52,6 +53,16 @@ interface Place {
 export async function takeIn(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal): Promise<IntakeResult> {
   if (signal.kind.startsWith('deploy.')) return takeInDeployment(ports, catalog, signal);
   if (signal.kind === 'platform.execution') return takeInExecution(ports, signal);
+  const event = keys.signalEvent(ports.scope, eventIdOf(signal, ports.hasher));
+  if ((await readRecord(ports.store, signalEventType, event)) !== undefined)
+    return { kind: 'duplicate', reason: 'This very event was handled before, whatever the catalog said then' };
+  const result = await takeInTrouble(ports, catalog, signal);
+  const { kind, rule, at } = signal;
+  await createRecord(ports.store, signalEventType, event, { kind, subject: placeOfSubject(signal.subject), rule, at, handledAt: ports.clock.now() });
+  return result;
+}
+
+async function takeInTrouble(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal): Promise<IntakeResult> {
   if (await isRetryOver(ports, signal)) return { kind: 'noted', reason: 'A repair was to be tried again, but its incident is over' };
   const alarm = signal.kind === 'alarm.state-change' ? (await ports.alarms.read([signal.rule]))[0] : undefined;
   const place = await findPlace(ports, catalog, signal, alarm);
@@ -259,13 +270,26 @@ async function tryRepair(
   if (admission.kind === 'vetoed' && asked.request === undefined && (await isUnderRepair(ports, slot.id)))
     return { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
   await attachRemediation(ports, incident.id, admission.remediation.id);
-  const step = admissionStep(admission);
   const reason = admission.kind === 'vetoed' ? `${admission.guardrail}: ${admission.reason}` : undefined;
-  await tellPeople(ports, { incident, step, id: `${admission.remediation.id}:${step}`, remediation: admission.remediation, reason });
+  await tellOfAdmission(ports, incident, admission, reason);
   if (reason !== undefined && asked.request !== undefined) await endRequest(ports, { signal, fingerprint, place: heard.place.place }, reason);
   return admission.kind === 'started'
     ? { kind: 'repair', incidentId: incident.id, remediationId: admission.remediation.id, reason: admission.reason }
     : { kind: 'incident', incidentId: incident.id, reason: `${admission.guardrail}: ${admission.reason}` };
+}
+
+/** A breaker that stops many is one page; what waits for another repair of its group is paged only when nothing follows. */
+async function tellOfAdmission(
+  ports: IntakePorts,
+  incident: Incident,
+  admission: Exclude<Admission, { kind: 'incident-only' }>,
+  reason: string | undefined,
+): Promise<void> {
+  const { remediation } = admission;
+  const page = admission.kind === 'vetoed' ? await vetoPageOf(ports, remediation) : { kind: 'own' as const };
+  if (page.kind === 'held') await ports.pageTimer.arm(remediation.id, remediation.pageAt);
+  const step = page.kind === 'held' ? 'detected' : admissionStep(admission);
+  await tellPeople(ports, { incident, step, id: page.kind === 'shared' ? page.id : `${remediation.id}:${step}`, remediation, reason });
 }
 
 function membersOf(groupId: string, membersByRole: Readonly<Record<string, number>> = {}): number {

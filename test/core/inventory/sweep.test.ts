@@ -6,7 +6,8 @@ import { recordUnlisted, sweep } from '../../../core/inventory/sweep.ts';
 import { keys, partitions } from '../../../core/records/keys.ts';
 import { readAll, readRecord, updateRecord } from '../../../core/records/record-type.ts';
 import { type Capture, captureType } from '../../../core/remediation/capture.ts';
-import { dump } from '../remediation/builders.ts';
+import { remediationType, slotType } from '../../../core/remediation/record.ts';
+import { dump, remediationOf, slotOf } from '../remediation/builders.ts';
 import { testScope, webPolicy, webSystem, webTarget } from '../remediation/world.ts';
 import { catalogOf, inventoryOf, type SweepWorld, sweepWorld } from './world.ts';
 
@@ -331,6 +332,28 @@ describe('captures', () => {
     world.region.setTargetUnhealthy('i-web1', true);
     world.region.setTag('i-web1', 'broken', 'yes');
     world.clock.advance(60);
+    await sweep(world.ports, catalogOf());
+    expect(await capture(world, 'i-web1')).toEqual(good);
+  });
+
+  it('are not taken of one that left its target groups since it was listed, nor of one under repair', async () => {
+    const world = fleet();
+    await sweep(world.ports, catalogOf());
+    const good = await capture(world, 'i-web1');
+    world.clock.advance(60);
+    world.region.setTag('i-web1', 'changed', 'meanwhile');
+    const leaving = {
+      capture: async (...args: Parameters<typeof world.region.captures.capture>) => {
+        const found = await world.region.captures.capture(...args);
+        return found === undefined ? undefined : { ...found, targets: [] };
+      },
+    };
+    await sweep({ ...world.ports, captures: leaving }, catalogOf());
+    expect(await capture(world, 'i-web1')).toEqual(good);
+    const repair = remediationOf({ slotId: 'shop-web/i-web1', instanceId: 'i-web1' });
+    await updateRecord(world.store, remediationType, keys.remediation(testScope, repair.id), () => repair);
+    const slot = slotOf({ id: repair.slotId, instanceId: 'i-web1', remediationId: repair.id });
+    await updateRecord(world.store, slotType, keys.slot(testScope, slot.id), () => slot);
     await sweep(world.ports, catalogOf());
     expect(await capture(world, 'i-web1')).toEqual(good);
   });

@@ -52,7 +52,9 @@ describe('a zone that dies under two systems', () => {
     expect(vetoed.find(({ oldInstanceId }) => oldInstanceId === api1)?.reason).toMatch(
       /^Many fail together: 3 instances of shop-web\/shop-web, shop-api\/shop-api share the zone eu-central-1a \(circuit breaker open since 2026-11-21T09:00:40\.000Z\)\. One probe is under way \(rem-20261121T090000-\w+\); nothing else may start$/,
     );
-    expect(pages(all)).toBe(3);
+    // One for the breaker; what waits behind the probe of its own group is paged only when nothing follows.
+    expect(pages(all)).toBe(1);
+    expect(all.world.armed.map(({ remediationId }) => remediationId)).toContain(vetoed.find(({ oldInstanceId }) => oldInstanceId === web2)?.id);
   });
 
   it('is repaired one by one, each verified success letting the next probe pass, and then closes', async () => {
