@@ -7,7 +7,7 @@ import type { LocalEndpoints } from '../emulators/environment.ts';
 import { SandboxError } from '../emulators/sandbox-error.ts';
 
 /** What the stack says of itself (its outputs). */
-const outputsSchema = z.object({
+export const outputsSchema = z.object({
   TableName: z.string(),
   StateMachineArn: z.string(),
   SignalsQueueUrl: z.string(),
@@ -73,8 +73,8 @@ export async function bootstrap(deployment: Deployment): Promise<void> {
 }
 
 function contextOf(deployment: Deployment): readonly string[] {
-  // The demo's fleet is small; whoever runs the poll by hand wants its answer now.
-  const context = { catalogDirectory: deployment.catalogDirectory, allowDirty: 'true', smallFleetPollMinutes: '1', ...deployment.context };
+  // The demo's fleet is small; whoever runs the poll by hand wants its answer now. Nothing here has Automation documents.
+  const context = { catalogDirectory: deployment.catalogDirectory, allowDirty: 'true', smallFleetPollMinutes: '1', console: 'false', ...deployment.context };
   return [...Object.entries(context).flatMap(([name, value]) => ['-c', `${name}=${value}`]), '--output', join(deployment.workFolder, 'cdk.out')];
 }
 

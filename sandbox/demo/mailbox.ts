@@ -18,8 +18,8 @@ const envelopeSchema = z.object({
 });
 
 /** An SQS queue that stands in for e-mail: subscribed like an e-mail address, with the same filter, so that it gets just what a reader would. */
-export async function subscribeMailbox(clients: DemoClients, topicArns: readonly string[]): Promise<string> {
-  const created = await clients.sqs.send(new CreateQueueCommand({ QueueName: 'perennial-demo-mailbox' }));
+export async function subscribeMailbox(clients: DemoClients, topicArns: readonly string[], QueueName = 'perennial-demo-mailbox'): Promise<string> {
+  const created = await clients.sqs.send(new CreateQueueCommand({ QueueName }));
   const queueUrl = created.QueueUrl;
   if (queueUrl === undefined) throw new Error('The local SQS gave no queue URL for the mailbox. Stop everything and start again.');
   const attributes = await clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['QueueArn'] }));

@@ -17,13 +17,13 @@ export interface LocalEndpoints {
 
 /**
  * Who the child is:
- * - `platform` (functions, readers): EC2, ELBv2, Auto Scaling and SSM are the fleet's, all else is MiniStack's
+ * - `platform` (functions, readers): EC2, ELBv2, Auto Scaling, SSM, Route 53 and KMS (its keys encrypt the fleet's volumes) are the fleet's, all else is MiniStack's
  * - `deployer` (the CDK command line): everything is MiniStack's, also SSM, where it looks up the bootstrap version
  */
 export type Child = 'platform' | 'deployer';
 
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html (service identifiers)
-const FLEET_SERVICES = ['EC2', 'ELASTIC_LOAD_BALANCING_V2', 'AUTO_SCALING', 'SSM', 'ROUTE_53'];
+const FLEET_SERVICES = ['EC2', 'ELASTIC_LOAD_BALANCING_V2', 'AUTO_SCALING', 'SSM', 'ROUTE_53', 'KMS'];
 
 // What programs need of a person's environment; all else stays out, above all AWS_*, proxies and NODE_OPTIONS.
 const KEPT = ['LANG', 'LC_ALL', 'LOGNAME', 'SHELL', 'TERM', 'TMPDIR', 'TZ', 'USER'];

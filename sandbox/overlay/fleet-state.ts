@@ -9,6 +9,7 @@ interface Registration {
 /** What the overlay remembers about the fleet. It ends with the process, as moto's own state does. */
 export class FleetState {
   readonly #unhealthy = new Set<string>();
+  readonly #misreadGroups = new Set<string>();
   readonly #impairments = new Map<string, Impairment>();
   readonly #agents = new Set<string>();
   readonly #targetGroups = new Map<string, Map<string, Registration>>();
@@ -18,6 +19,15 @@ export class FleetState {
       this.#unhealthy.add(instanceId);
     } else {
       this.#unhealthy.delete(instanceId);
+    }
+  }
+
+  /** A health check that is wrong: every target of the group fails it, also those to come. */
+  markTargetGroup(name: string, isUnhealthy: boolean): void {
+    if (isUnhealthy) {
+      this.#misreadGroups.add(name);
+    } else {
+      this.#misreadGroups.delete(name);
     }
   }
 
@@ -62,7 +72,7 @@ export class FleetState {
   facts(targetGroupArn: string, instanceId: string): TargetFacts {
     const registration = this.#targetGroups.get(targetGroupArn)?.get(instanceId);
     return {
-      isMarkedUnhealthy: this.#unhealthy.has(instanceId),
+      isMarkedUnhealthy: this.#unhealthy.has(instanceId) || this.#misreadGroups.has(nameOf(targetGroupArn)),
       initialUntilMs: registration?.initialUntilMs,
       drainingUntilMs: registration?.drainingUntilMs,
     };
@@ -79,4 +89,9 @@ export class FleetState {
     this.#targetGroups.set(targetGroupArn, known);
     return known;
   }
+}
+
+/** `arn:aws:elasticloadbalancing:<region>:<account>:targetgroup/<name>/<id>` */
+function nameOf(targetGroupArn: string): string {
+  return targetGroupArn.split('/')[1] ?? '';
 }

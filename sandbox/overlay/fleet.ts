@@ -67,6 +67,7 @@ export class Fleet {
 
   readonly #handlers: Readonly<Record<string, (call: Call) => Promise<ForwardedAnswer>>> = {
     'ec2 RunInstances': (call) => this.#runInstances(call),
+    'ec2 DescribeImages': (call) => this.#describeImages(call),
     'ec2 DescribeInstances': (call) => this.#describeInstances(call),
     'ec2 ModifyNetworkInterfaceAttribute': (call) => this.#modifyInterface(call),
     'ec2 CreateReplaceRootVolumeTask': (call) => this.#createRootSwap(call),
@@ -114,6 +115,12 @@ export class Fleet {
       this.#launches.delete(key);
     }
     return answer;
+  }
+
+  /** moto's images have no ENA, which every current type needs: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html */
+  async #describeImages(call: Call): Promise<ForwardedAnswer> {
+    const answer = await this.#forward(call);
+    return mapBody(answer, (xml) => (xml.includes('<enaSupport>') ? xml : xml.replaceAll('</imageId>', '</imageId><enaSupport>true</enaSupport>')));
   }
 
   async #describeInstances(call: Call): Promise<ForwardedAnswer> {

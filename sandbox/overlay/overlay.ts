@@ -34,6 +34,7 @@ const statusMark = z.strictObject({ instance: checkState, system: checkState });
 /**
  * Starts the overlay on 127.0.0.1: a proxy before moto for EC2, ELBv2, Auto Scaling and SSM. Beside it, for the sandbox and tests:
  * - `POST /_perennial/targets/<instance>` `{"state":"unhealthy"}`: its targets fail their health checks (`healthy` ends it)
+ * - `POST /_perennial/target-groups/<name>` `{"state":"unhealthy"}`: all its targets fail, also those to come (`healthy` ends it)
  * - `POST /_perennial/instances/<instance>/status` `{"instance":"impaired","system":"ok"}`: its status checks fail from now on
  * - `POST /_perennial/instances/<instance>/agent` `{"ping":"Online"}`: its Systems Manager agent answers (`ConnectionLost` ends it)
  * - `POST /_perennial/instances/<instance>/root-swap` `{"ends":"failed"}`: how the next replacement of its root ends
@@ -104,13 +105,9 @@ interface ControlAnswer {
 }
 
 function control(fleet: Fleet, now: () => number, raw: RawRequest): ControlAnswer {
-  const target = new RegExp(`^/_perennial/targets/(${INSTANCE_ID})$`).exec(raw.url)?.[1];
   const instance = new RegExp(`^/_perennial/instances/(${INSTANCE_ID})/status$`).exec(raw.url)?.[1];
   if (raw.method === 'GET' && raw.url === '/_perennial/calls') {
     return { statusCode: 200, body: fleet.log.calls() };
-  }
-  if (raw.method === 'POST' && target !== undefined) {
-    return mark(targetMark, '{"state":"healthy"} or {"state":"unhealthy"}', raw.body, (wanted) => fleet.state.markTarget(target, wanted.state === 'unhealthy'));
   }
   if (raw.method === 'POST' && instance !== undefined) {
     const since = new Date(now()).toISOString();
@@ -121,7 +118,17 @@ function control(fleet: Fleet, now: () => number, raw: RawRequest): ControlAnswe
       }),
     );
   }
-  return controlRecovery(fleet, raw) ?? { statusCode: 404, body: { message: `The overlay has no ${raw.method} ${raw.url}.` } };
+  return controlTargets(fleet, raw) ?? controlRecovery(fleet, raw) ?? { statusCode: 404, body: { message: `The overlay has no ${raw.method} ${raw.url}.` } };
+}
+
+/** Health of the targets of an instance, or of all targets of a group. */
+function controlTargets(fleet: Fleet, raw: RawRequest): ControlAnswer | undefined {
+  if (raw.method !== 'POST') return undefined;
+  const expected = '{"state":"healthy"} or {"state":"unhealthy"}';
+  const instanceId = new RegExp(`^/_perennial/targets/(${INSTANCE_ID})$`).exec(raw.url)?.[1];
+  if (instanceId !== undefined) return mark(targetMark, expected, raw.body, ({ state }) => fleet.state.markTarget(instanceId, state === 'unhealthy'));
+  const group = /^\/_perennial\/target-groups\/([A-Za-z0-9-]{1,32})$/.exec(raw.url)?.[1];
+  return group === undefined ? undefined : mark(targetMark, expected, raw.body, ({ state }) => fleet.state.markTargetGroup(group, state === 'unhealthy'));
 }
 
 /** What an instance can be told beside its health: its agent, and how its next new root ends. */

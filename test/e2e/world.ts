@@ -1,23 +1,24 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DescribeAlarmsCommand, ListTagsForResourceCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch';
 import { DescribeSecurityGroupsCommand, type Instance, paginateDescribeInstances } from '@aws-sdk/client-ec2';
 import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
-import { QueryCommand } from '@aws-sdk/lib-dynamodb';
+import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { inject } from 'vitest';
 import * as z from 'zod/mini';
+import { openTarget } from '../../cli/open-target.ts';
+import { runProgram } from '../../cli/program.ts';
 import { createClients, openRecords } from '../../sandbox/demo/clients.ts';
-import { putContacts } from '../../sandbox/demo/contacts.ts';
-import { bootstrap, deploy, type Deployment } from '../../sandbox/demo/deploy.ts';
+import type { Deployment } from '../../sandbox/demo/deploy.ts';
 import { createDemoFleet } from '../../sandbox/demo/fleet.ts';
 import { subscribeMailbox } from '../../sandbox/demo/mailbox.ts';
 import { learnFleet, putInstanceAlarm, type StoryParts, until } from '../../sandbox/demo/story.ts';
 import { startTraffic, type Traffic } from '../../sandbox/demo/traffic.ts';
 import { scrubbedEnvironment } from '../../sandbox/emulators/environment.ts';
+import { deployOnce } from './platform.ts';
 
 const local = inject('localAws');
 const projectFolder = join(import.meta.dirname, '..', '..');
@@ -30,66 +31,87 @@ export interface Delivered {
   readonly channels: string;
 }
 
-/** The deployed platform, its fleet and its customers. */
-export interface World extends StoryParts {
+/** The deployed platform. */
+export interface Ground extends Omit<StoryParts, 'fleet'> {
   readonly deployment: Deployment;
+}
+
+/** The platform with the demo's fleet and its customers. */
+export interface World extends Ground, StoryParts {
   readonly traffic: Traffic;
   readonly close: () => Promise<void>;
 }
 
-/** Bootstraps, deploys the real app, builds the fleet, and lets the platform learn it. Once for all stories. */
-export async function buildWorld(): Promise<World> {
-  const folder = mkdtempSync(join(tmpdir(), 'perennial-e2e-'));
+/** @param mailbox name of a queue that gets the e-mails from now on */
+export async function prepareGround(mailbox: string): Promise<Ground> {
   const clients = createClients(local);
-  const deployment: Deployment = { ...local, projectFolder, workFolder: join(folder, 'deploy'), catalogDirectory: 'sandbox/ops' };
-  await putContacts(local);
-  const [fleet] = await Promise.all([createDemoFleet(clients, local.region), bootstrap(deployment)]);
-  const outputs = await deploy(deployment);
-  const mailboxUrl = await subscribeMailbox(clients, [outputs.CriticalTopicArn, outputs.HighTopicArn, outputs.WarningTopicArn, outputs.InfoTopicArn]);
-  const parts: StoryParts = {
+  const { deployment, outputs } = await deployOnce();
+  const topicArns = [outputs.CriticalTopicArn, outputs.HighTopicArn, outputs.WarningTopicArn, outputs.InfoTopicArn];
+  return {
     clients,
+    deployment,
     outputs,
-    fleet,
-    mailboxUrl,
+    mailboxUrl: await subscribeMailbox(clients, topicArns, mailbox),
     fleetEndpoint: local.fleetEndpoint,
     records: openRecords(clients, outputs.TableName),
     scope: { accountId: local.accountId, region: local.region },
     say: () => undefined,
   };
+}
+
+/** Deploys the real app, builds the fleet, and lets the platform learn it. Once for all stories. */
+export async function buildWorld(): Promise<World> {
+  const [fleet, ground] = await Promise.all([createDemoFleet(createClients(local), local.region), prepareGround('e2e-story')]);
+  const { clients } = ground;
+  const parts = { ...ground, fleet };
   await putInstanceAlarm(parts);
   const traffic = startTraffic({ elb: clients.elb, cloudWatch: clients.cloudWatch, targetGroupArn: fleet.targetGroupArn, service: 'shop-web' });
   await learnFleet(parts);
-  const close = async (): Promise<void> => {
-    await traffic.stop();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  return { ...parts, deployment, traffic, close };
+  return { ...parts, traffic, close: () => traffic.stop() };
 }
 
 /**
  * `perennial <words> --json`, as a person would type it against AWS; gives its JSON. The scrubbed environment leads it to this local
  * AWS: `--local` would find the one that somebody explores in this checkout.
  */
-export async function perennial({ scope }: World, words: readonly string[]): Promise<unknown> {
+export async function perennial({ scope }: Ground, words: readonly string[]): Promise<unknown> {
   const command = [join(projectFolder, 'bin', 'perennial.ts'), ...words, '--region', scope.region, '--json'];
   const { stdout } = await execute(process.execPath, command, { env: scrubbedEnvironment(local, 'platform'), timeout: 30_000 });
   const answer: unknown = JSON.parse(stdout);
   return answer;
 }
 
+export interface Typed {
+  readonly exitCode: number;
+  /** Everything that the person reads. */
+  readonly text: string;
+}
+
+/** The same program in this process, where many commands are typed: starting Node for each would take most of the time. */
+export async function typed(words: readonly string[]): Promise<Typed> {
+  const localFile = join(local.homeFolder, 'local.json');
+  const { controlEndpoint, fleetEndpoint, region } = local;
+  writeFileSync(localFile, JSON.stringify({ controlEndpoint, fleetEndpoint, region }));
+  const lines: string[] = [];
+  const write = (text: string): void => void lines.push(text);
+  const output = { out: write, error: write, readInput: () => Promise.resolve('') };
+  const exitCode = await runProgram([...words, '--local', '--json'], output, (options) => openTarget(options, localFile));
+  return { exitCode, text: lines.join('\n') };
+}
+
 // --- what the emulators say, read with the plain SDK -----------------------------------------------------------------
 
 /** Of any state; other files of this project leave ended instances behind, so there are pages. */
-export async function readInstances(world: World, filters: Readonly<Record<string, string>> = {}): Promise<readonly Instance[]> {
+export async function readInstances(ground: Ground, filters: Readonly<Record<string, string>> = {}): Promise<readonly Instance[]> {
   const Filters = Object.entries(filters).map(([Name, value]) => ({ Name, Values: [value] }));
   const found: Instance[] = [];
-  for await (const page of paginateDescribeInstances({ client: world.clients.ec2, pageSize: 100 }, Filters.length === 0 ? {} : { Filters }))
+  for await (const page of paginateDescribeInstances({ client: ground.clients.ec2, pageSize: 100 }, Filters.length === 0 ? {} : { Filters }))
     found.push(...(page.Reservations ?? []).flatMap((reservation) => reservation.Instances ?? []));
   return found;
 }
 
-export async function readInstance(world: World, instanceId: string): Promise<Instance> {
-  const [found] = (await readInstances(world, { 'instance-id': instanceId })).filter((instance) => instance.InstanceId === instanceId);
+export async function readInstance(ground: Ground, instanceId: string): Promise<Instance> {
+  const [found] = (await readInstances(ground, { 'instance-id': instanceId })).filter((instance) => instance.InstanceId === instanceId);
   if (found === undefined) throw new Error(`EC2 does not list ${instanceId}`);
   return found;
 }
@@ -99,9 +121,9 @@ export function tagsOf(instance: Instance): Readonly<Record<string, string>> {
 }
 
 /** Number of groups the instance is in, and of the rules in them. */
-export async function readIsolation(world: World, instance: Instance): Promise<{ readonly groups: number; readonly rules: number }> {
+export async function readIsolation(ground: Ground, instance: Instance): Promise<{ readonly groups: number; readonly rules: number }> {
   const GroupIds = (instance.SecurityGroups ?? []).flatMap(({ GroupId }) => GroupId ?? []);
-  const answer = await world.clients.ec2.send(new DescribeSecurityGroupsCommand({ GroupIds }));
+  const answer = await ground.clients.ec2.send(new DescribeSecurityGroupsCommand({ GroupIds }));
   const rules = (answer.SecurityGroups ?? []).flatMap((group) => [...(group.IpPermissions ?? []), ...(group.IpPermissionsEgress ?? [])]);
   return { groups: GroupIds.length, rules: rules.length };
 }
@@ -112,8 +134,8 @@ export async function readTargets(world: World): Promise<Readonly<Record<string,
   return Object.fromEntries((answer.TargetHealthDescriptions ?? []).map(({ Target, TargetHealth }) => [Target?.Id ?? '', TargetHealth?.State ?? '']));
 }
 
-export async function readAlarm(world: World, name: string): Promise<{ readonly alarm: MetricAlarm; readonly tags: Readonly<Record<string, string>> }> {
-  const { cloudWatch } = world.clients;
+export async function readAlarm(ground: Ground, name: string): Promise<{ readonly alarm: MetricAlarm; readonly tags: Readonly<Record<string, string>> }> {
+  const { cloudWatch } = ground.clients;
   const [alarm] = (await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [name] }))).MetricAlarms ?? [];
   if (alarm === undefined) throw new Error(`CloudWatch has no alarm ${name}`);
   const { Tags } = await cloudWatch.send(new ListTagsForResourceCommand({ ResourceARN: alarm.AlarmArn }));
@@ -127,12 +149,12 @@ const mailEnvelope = z.object({
 });
 
 /** Everything that was delivered to the mailbox; it stays there. Reads for two seconds, because a message that was read hides for one. */
-export async function readDeliveries(world: World): Promise<readonly Delivered[]> {
+export async function readDeliveries(ground: Ground): Promise<readonly Delivered[]> {
   const found = new Map<string, Delivered>();
   const end = performance.now() + 2000;
   while (performance.now() < end) {
-    const command = new ReceiveMessageCommand({ QueueUrl: world.mailboxUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1, WaitTimeSeconds: 1 });
-    for (const { MessageId = '', Body = '{}' } of (await world.clients.sqs.send(command)).Messages ?? []) {
+    const command = new ReceiveMessageCommand({ QueueUrl: ground.mailboxUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1, WaitTimeSeconds: 1 });
+    for (const { MessageId = '', Body = '{}' } of (await ground.clients.sqs.send(command)).Messages ?? []) {
       const { Subject, MessageAttributes } = mailEnvelope.parse(JSON.parse(Body));
       found.set(MessageId, { subject: Subject, channels: MessageAttributes['channels']?.Value ?? '' });
     }
@@ -141,20 +163,21 @@ export async function readDeliveries(world: World): Promise<readonly Delivered[]
 }
 
 /** Items of one collection of the table, whole, as DynamoDB has them. */
-export async function readItems<Body>(world: World, collection: string, schema: z.ZodMiniType<Body>): Promise<readonly Body[]> {
-  const { accountId, region } = world.scope;
-  const answer = await world.clients.dynamo.send(
-    new QueryCommand({
-      TableName: world.outputs.TableName,
-      KeyConditionExpression: 'pk = :partition',
-      ExpressionAttributeValues: { ':partition': `${accountId}#${region}#${collection}` },
-      ConsistentRead: true,
-    }),
-  );
-  return (answer.Items ?? []).map((item) => schema.parse(item['body']));
+export async function readItems<Body>(ground: Ground, collection: string, schema: z.ZodMiniType<Body>): Promise<readonly Body[]> {
+  const { accountId, region } = ground.scope;
+  const query = {
+    TableName: ground.outputs.TableName,
+    KeyConditionExpression: 'pk = :partition',
+    ExpressionAttributeValues: { ':partition': `${accountId}#${region}#${collection}` },
+    ConsistentRead: true,
+  };
+  const bodies: Body[] = [];
+  for await (const page of paginateQuery({ client: ground.clients.dynamo }, query))
+    bodies.push(...(page.Items ?? []).map((item) => schema.parse(item['body'])));
+  return bodies;
 }
 
-const remediationItem = z.object({
+export const remediationItem = z.object({
   id: z.string(),
   state: z.string(),
   reason: z.string(),
@@ -174,56 +197,95 @@ const remediationItem = z.object({
   recoverySeconds: z.optional(z.number()),
   rtoSeconds: z.number(),
   isRtoMet: z.optional(z.boolean()),
+  differences: z.array(z.string()),
+  revertOf: z.optional(z.string()),
+  frozen: z.optional(z.object({ at: z.string(), reason: z.string() })),
 });
 export type RemediationItem = z.infer<typeof remediationItem>;
 
 /** Repairs of an instance, oldest first; vetoes are not repairs. */
-export async function readRepairs(world: World, oldInstanceId: string): Promise<readonly RemediationItem[]> {
-  const all = await readItems(world, 'remediation', remediationItem);
+export async function readRepairs(ground: Ground, oldInstanceId: string): Promise<readonly RemediationItem[]> {
+  const all = await readItems(ground, 'remediation', remediationItem);
   return all.filter((item) => item.oldInstanceId === oldInstanceId && item.state !== 'vetoed');
 }
 
 const REPAIR_LIMIT_SECONDS = 120;
 
 /** Waits; a failure tells what the platform has recorded of all repairs, vetoes included. */
-async function untilRepair(world: World, what: string, look: () => Promise<RemediationItem | undefined>): Promise<RemediationItem> {
+export async function untilRecorded<Value>(ground: Ground, what: string, look: () => Promise<Value | undefined>): Promise<Value> {
   try {
     return await until(what, REPAIR_LIMIT_SECONDS, look);
   } catch (error) {
-    const all = await readItems(world, 'remediation', remediationItem);
+    const all = await readItems(ground, 'remediation', remediationItem);
     const told = all.map(({ id, oldInstanceId, state, phase, reason }) => `${id} of ${oldInstanceId}: ${state} in ${phase}: ${reason}`);
     throw new Error([String(error), ...told].join('\n'), { cause: error });
   }
 }
 
 /** Waits for the one repair of an instance to end, looking twice a second. */
-export function repairOf(world: World, oldInstanceId: string): Promise<RemediationItem> {
-  return untilRepair(world, `The end of the repair of ${oldInstanceId}`, async () =>
-    (await readRepairs(world, oldInstanceId)).find(({ state }) => state !== 'running'),
+export function repairOf(ground: Ground, oldInstanceId: string): Promise<RemediationItem> {
+  return untilRecorded(ground, `The end of the repair of ${oldInstanceId}`, async () =>
+    (await readRepairs(ground, oldInstanceId)).find(({ state }) => state !== 'running'),
   );
 }
 
 /** Waits until the repair of an instance has come to a phase, or is past it. */
-export function phaseOf(world: World, oldInstanceId: string, phase: string): Promise<RemediationItem> {
-  return untilRepair(world, `The phase ${phase} of the repair of ${oldInstanceId}`, async () =>
-    (await readRepairs(world, oldInstanceId)).find((item) => item.phase === phase || item.phases.some(({ name }) => name === phase)),
+export function phaseOf(ground: Ground, oldInstanceId: string, phase: string): Promise<RemediationItem> {
+  return untilRecorded(ground, `The phase ${phase} of the repair of ${oldInstanceId}`, async () =>
+    (await readRepairs(ground, oldInstanceId)).find((item) => item.phase === phase || item.phases.some(({ name }) => name === phase)),
   );
 }
 
 /** Instances that carry the tag of a repair, the old one apart: what it launched. */
-export async function launchedBy(world: World, { id, oldInstanceId }: RemediationItem): Promise<readonly (string | undefined)[]> {
-  const tagged = await readInstances(world, { 'tag:perennial:remediation': id });
+export async function launchedBy(ground: Ground, { id, oldInstanceId }: RemediationItem): Promise<readonly (string | undefined)[]> {
+  const tagged = await readInstances(ground, { 'tag:perennial:remediation': id });
   return tagged.map(({ InstanceId }) => InstanceId).filter((instanceId) => instanceId !== oldInstanceId);
 }
 
-export async function depthOf(world: World, QueueUrl: string): Promise<number> {
+export async function depthOf(ground: Ground, QueueUrl: string): Promise<number> {
   const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
-  const { Attributes } = await world.clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...AttributeNames] }));
+  const { Attributes } = await ground.clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...AttributeNames] }));
   return AttributeNames.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
 }
 
 /** Sets a status check of an instance, as the overlay lets a test do. */
-export async function markStatus(world: World, instanceId: string, instance: 'impaired' | 'ok'): Promise<void> {
-  const answer = await fetch(`${world.fleetEndpoint}/_perennial/instances/${instanceId}/status`, { method: 'POST', body: JSON.stringify({ instance }) });
+export async function markStatus(ground: Ground, instanceId: string, instance: 'impaired' | 'ok'): Promise<void> {
+  const answer = await fetch(`${ground.fleetEndpoint}/_perennial/instances/${instanceId}/status`, { method: 'POST', body: JSON.stringify({ instance }) });
   if (!answer.ok) throw new Error(`The overlay did not mark ${instanceId}: ${answer.status}`);
+}
+
+/** Says of an instance that its targets fail their health checks, or are well again. */
+export async function markTarget(ground: Ground, instanceId: string, state: 'healthy' | 'unhealthy'): Promise<void> {
+  const answer = await fetch(`${ground.fleetEndpoint}/_perennial/targets/${instanceId}`, { method: 'POST', body: JSON.stringify({ state }) });
+  if (!answer.ok) throw new Error(`The overlay did not mark ${instanceId}: ${answer.status}`);
+}
+
+/** Says of a target group that its health check is wrong for all its targets, or right again. */
+export async function markTargetGroup(ground: Ground, name: string, state: 'healthy' | 'unhealthy'): Promise<void> {
+  const answer = await fetch(`${ground.fleetEndpoint}/_perennial/target-groups/${name}`, { method: 'POST', body: JSON.stringify({ state }) });
+  if (!answer.ok) throw new Error(`The overlay did not mark ${name}: ${answer.status}`);
+}
+
+const fleetCall = z.object({
+  at: z.string(),
+  service: z.string(),
+  action: z.string(),
+  /** `test` for people and for the tests; functions have the keys of their role. */
+  accessKeyId: z.string(),
+  statusCode: z.number(),
+  parameters: z.record(z.string(), z.string()),
+});
+export type FleetCall = z.infer<typeof fleetCall>;
+
+/** Calls that reached the fleet, oldest first. */
+export async function readFleetCalls({ fleetEndpoint }: Ground): Promise<readonly FleetCall[]> {
+  return z.array(fleetCall).parse(await (await fetch(`${fleetEndpoint}/_perennial/calls`)).json());
+}
+
+const isChange = ({ action }: FleetCall): boolean => !/^(?:Describe|Get|List)/.test(action);
+
+/** What the platform's functions changed, or tried to change, of these instances. */
+export async function readChangesOf(ground: Ground, instanceIds: readonly string[]): Promise<readonly FleetCall[]> {
+  const calls = await readFleetCalls(ground);
+  return calls.filter((call) => isChange(call) && call.accessKeyId !== 'test' && Object.values(call.parameters).some((value) => instanceIds.includes(value)));
 }

@@ -33,6 +33,7 @@ describe('scrubbedEnvironment', () => {
       'AWS_ENDPOINT_URL_AUTO_SCALING',
       'AWS_ENDPOINT_URL_EC2',
       'AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2',
+      'AWS_ENDPOINT_URL_KMS',
       'AWS_ENDPOINT_URL_ROUTE_53',
       'AWS_ENDPOINT_URL_SSM',
       'AWS_REGION',

@@ -63,6 +63,11 @@ describe('the overlay', () => {
   };
   const post = (path: string, body: unknown): Promise<Response> => fetch(`${overlay.url}${path}`, { method: 'POST', body: JSON.stringify(body) });
 
+  const stateIn = async (name: string): Promise<string | undefined> => {
+    const TargetGroupArn = `arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/${name}/1`;
+    return textOf((await call('elasticloadbalancing', { Action: 'DescribeTargetHealth', TargetGroupArn })).text, 'State');
+  };
+
   it('launches once for two calls at once with one client token, and gives both the same answer', async () => {
     const form = { Action: 'RunInstances', ImageId: 'ami-1', ClientToken: 'token' };
     const [first, second] = await Promise.all([call('ec2', form), call('ec2', form)]);
@@ -103,12 +108,27 @@ describe('the overlay', () => {
     expect(textsOf(after.text, 'State')).toEqual([]);
   });
 
+  it('says of a group that its health check is wrong for every target, until it is right again', async () => {
+    const healthy = '<member><Target><Id>i-1</Id></Target><TargetHealth><State>healthy</State></TargetHealth></member>';
+    moto.answers.set('DescribeTargetHealth', { statusCode: 200, body: `<R><TargetHealthDescriptions>${healthy}</TargetHealthDescriptions></R>` });
+    expect((await post('/_perennial/target-groups/web', { state: 'unhealthy' })).status).toBe(200);
+    expect([await stateIn('web'), await stateIn('api')]).toEqual(['unhealthy', 'healthy']);
+    await post('/_perennial/target-groups/web', { state: 'healthy' });
+    expect(await stateIn('web')).toBe('healthy');
+  });
+
   it('answers what moto can not, in the shape of the service', async () => {
     const refreshes = await call('autoscaling', { Action: 'DescribeInstanceRefreshes' });
     moto.answers.set('Odd', { statusCode: 500, body: '<!doctype html>\n<html lang=en>' });
     const odd = await call('ec2', { Action: 'Odd' });
     expect(refreshes.text).toContain('<InstanceRefreshes/>');
     expect([odd.status, textOf(odd.text, 'Code')]).toEqual([400, 'UnsupportedOperation']);
+  });
+
+  it('says of images that they have ENA, as those have on which current types run', async () => {
+    moto.answers.set('DescribeImages', { statusCode: 200, body: '<item><imageId>ami-1</imageId></item><item><imageId>ami-2</imageId></item>' });
+    const described = await call('ec2', { Action: 'DescribeImages' });
+    expect(textsOf(described.text, 'enaSupport')).toEqual(['true', 'true']);
   });
 
   it('replaces root volumes of running instances, once per client token, and ends as it was told', async () => {

@@ -1,0 +1,446 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  DeregisterImageCommand,
+  DescribeAddressesCommand,
+  DescribeSnapshotsCommand,
+  DescribeVolumesCommand,
+  TerminateInstancesCommand,
+} from '@aws-sdk/client-ec2';
+import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import * as z from 'zod/mini';
+import { createClients } from '../../sandbox/demo/clients.ts';
+import { runNow, until } from '../../sandbox/demo/story.ts';
+import { alarmNameOf, SECURITY_GROUP, stormNames, stormSystems, storySystems, type TestSystem } from './catalog.ts';
+import { type Belongings, createRepairsFleet, DATA_DEVICE, equip, failChecks, putInstanceAlarm, type RepairsFleet } from './repairs-fleet.ts';
+import {
+  type FleetCall,
+  type Ground,
+  launchedBy,
+  markStatus,
+  markTarget,
+  markTargetGroup,
+  phaseOf,
+  prepareGround,
+  readAlarm,
+  readChangesOf,
+  readDeliveries,
+  readFleetCalls,
+  readInstance,
+  readIsolation,
+  readItems,
+  type RemediationItem,
+  remediationItem,
+  repairOf,
+  tagsOf,
+  typed,
+  untilRecorded,
+} from './world.ts';
+
+/*
+ * What operators fear, on real parts: one system for each story, all in one fleet. Stories that have nothing to do with each other run at
+ * once, at most two failures in a zone, because a third would open the breaker of the zone; storms come last. Assertions read the emulators
+ * with the plain SDK. Each story waits for conditions with a deadline.
+ */
+
+const local = inject('localAws');
+const clients = createClients(local);
+
+let ground: Ground;
+let fleet: RepairsFleet;
+let foreign: string;
+let belongings: Belongings;
+/** The machines of the last story are launched while the first stories run. */
+let storm: Promise<void> | undefined;
+
+const onlyOf = (system: string): string => fleet.of(system).instanceIds[0] ?? 'none';
+const newIdOf = (repair: RemediationItem): string => repair.newInstanceId ?? 'none';
+const poll = (): Promise<string> => runNow(clients, ground.outputs.ImpairedFunctionName);
+const sweep = (): Promise<string> => runNow(clients, ground.outputs.SweepFunctionName);
+
+const imageItem = z.object({ role: z.string(), verifiedGroups: z.array(z.object({ groupId: z.string() })) });
+
+/** Two looks of the sweep make an image one that has been seen in service. */
+async function learn(systems: readonly TestSystem[]): Promise<void> {
+  const wanted = systems.filter(({ hasNoImage }) => hasNoImage !== true).map(({ name }) => name);
+  await until('The verification of all images', 90, async () => {
+    const verified = new Set((await readItems(ground, 'image', imageItem)).filter(({ verifiedGroups }) => verifiedGroups.length > 0).map(({ role }) => role));
+    if (wanted.every((role) => verified.has(role))) return true;
+    await sweep();
+    return undefined;
+  });
+}
+
+async function remediationsOf(...systems: readonly string[]): Promise<readonly RemediationItem[]> {
+  return (await readItems(ground, 'remediation', remediationItem)).filter(({ system }) => systems.includes(system));
+}
+
+/** Subjects of the messages about a system that go to phones. */
+async function pagesOf(system: string): Promise<readonly string[]> {
+  const mails = await readDeliveries(ground);
+  return mails.filter(({ channels, subject }) => channels.includes('sms') && subject.includes(` ${system}:`)).map(({ subject }) => subject);
+}
+
+const untilPaged = (system: string): Promise<readonly string[]> =>
+  until(`A page about ${system}`, 30, async () => {
+    const found = await pagesOf(system);
+    return found.length > 0 ? found : undefined;
+  });
+
+/** `<group> <instance>:<port>` → state. */
+async function targetsOf(system: string): Promise<Readonly<Record<string, string>>> {
+  const found: Record<string, string> = {};
+  for (const [name, TargetGroupArn] of Object.entries(fleet.of(system).targetGroupArns)) {
+    const answer = await clients.elb.send(new DescribeTargetHealthCommand({ TargetGroupArn }));
+    for (const { Target, TargetHealth } of answer.TargetHealthDescriptions ?? []) found[`${name} ${Target?.Id}:${Target?.Port}`] = TargetHealth?.State ?? '';
+  }
+  return found;
+}
+
+/** Waits out the draining of targets that have left. */
+async function expectTargets(system: string, wanted: Readonly<Record<string, string>>): Promise<void> {
+  const targets = await until(`The end of all draining of ${system}`, 20, async () => {
+    const found = await targetsOf(system);
+    return Object.values(found).includes('draining') ? undefined : found;
+  });
+  expect(targets).toEqual(wanted);
+}
+
+const names = ({ parameters }: FleetCall, id: string): boolean => Object.values(parameters).includes(id);
+const isLaunch = ({ action, statusCode, parameters }: FleetCall): boolean => action === 'RunInstances' && statusCode === 200 && parameters['DryRun'] !== 'true';
+
+/** It serves as it did, and nothing of it was ever asked to change since the fleet was built. */
+async function expectUntouched(instanceId: string): Promise<void> {
+  const instance = await readInstance(ground, instanceId);
+  expect(instance.State?.Name).toBe('running');
+  expect(Object.keys(tagsOf(instance)).filter((key) => /^perennial:(?:quarantine|remediation)/.test(key))).toEqual([]);
+  const changes = await readChangesOf(ground, [instanceId]);
+  expect(changes.map(({ action }) => action)).toEqual([]);
+}
+
+/** The old one is stopped before the new one is launched, and both were asked once. */
+async function expectFenced({ id, oldInstanceId }: RemediationItem): Promise<void> {
+  const calls = await readFleetCalls(ground);
+  const stops = calls.flatMap((call, index) => (call.action === 'StopInstances' && names(call, oldInstanceId) ? [index] : []));
+  const launches = calls.flatMap((call, index) => (isLaunch(call) && names(call, id) ? [index] : []));
+  expect(launches).toHaveLength(1);
+  expect(stops[0]).toBeLessThan(launches[0] ?? 0);
+}
+
+async function expectReplaced(repair: RemediationItem): Promise<void> {
+  expect(repair.state, repair.reason).toBe('succeeded');
+  expect(await launchedBy(ground, repair)).toEqual([repair.newInstanceId]);
+  const [replacement, old] = [await readInstance(ground, newIdOf(repair)), await readInstance(ground, repair.oldInstanceId)];
+  expect([replacement.State?.Name, replacement.ImageId]).toEqual(['running', fleet.of(repair.system).imageId]);
+  expect(old.State?.Name).toBe('stopped');
+  expect(tagsOf(old)['perennial:quarantine']).toBe(repair.incidentId);
+  expect(await readIsolation(ground, old)).toEqual({ groups: 1, rules: 0 });
+}
+
+/** Asks for a replacement by hand, as a person would. */
+const replaceByHand = (system: string): Promise<void> => order('replace', onlyOf(system), '--reason', 'a test asks for it', '--yes');
+
+/** A command that must be obeyed. */
+async function order(...words: readonly string[]): Promise<void> {
+  const { exitCode, text } = await typed(words);
+  expect(exitCode, text).toBe(0);
+}
+
+beforeAll(async () => {
+  const building = createRepairsFleet(clients, local.region).then(async (built) => {
+    await built.add(storySystems);
+    return built;
+  });
+  [fleet, ground] = await Promise.all([building, prepareGround('e2e-repairs')]);
+  foreign = await fleet.addForeign();
+  belongings = await equip(clients, onlyOf('ledger'));
+  await putInstanceAlarm(clients, alarmNameOf('ledger'), onlyOf('ledger'), ground.outputs.AlarmsTopicArn);
+  await sweep();
+  await clients.ec2.send(new TerminateInstancesCommand({ InstanceIds: [onlyOf('ended')] }));
+  await learn(storySystems.filter(({ name }) => name !== 'ended'));
+});
+
+/** Nothing of these stories is in trouble any more, for whoever comes next on this local AWS. */
+async function calm(): Promise<void> {
+  for (const name of ['paced', 'misread']) await markTargetGroup(ground, name, 'healthy');
+  const targets = ['halted', 'paced'].flatMap((name) => fleet.of(name).instanceIds);
+  await Promise.all(targets.map((instanceId) => markTarget(ground, instanceId, 'healthy')));
+  await Promise.all(['baker', ...stormNames].map((name) => markStatus(ground, onlyOf(name), 'ok')));
+  await poll();
+  await order('resume');
+}
+
+afterAll(async () => {
+  if (storm === undefined) return;
+  await storm;
+  await calm();
+});
+
+/** How long a frozen repair is watched doing nothing. */
+const FROZEN_MILLISECONDS = 5000;
+
+describe('stories that run at once', () => {
+  let returned: Promise<RemediationItem>;
+
+  beforeAll(async () => {
+    await clients.ec2.send(new DeregisterImageCommand({ ImageId: fleet.of('baker').imageId }));
+    await failChecks(clients, onlyOf('ledger'));
+    for (const name of ['clerk', 'baker', 'member']) await markStatus(ground, onlyOf(name), 'impaired');
+    await markTarget(ground, onlyOf('halted'), 'unhealthy');
+    await Promise.all([poll(), replaceByHand('asked'), replaceByHand('frozen'), replaceByHand('returned')]);
+    returned = repairOf(ground, onlyOf('returned'));
+    returned.catch(() => undefined);
+    storm = fleet.add(stormSystems).then(() => fleet.close());
+    storm.catch(() => undefined);
+  });
+
+  it.concurrent('a machine with a data volume, an Elastic IP, two ports and an alarm is replaced with all of them (S0-17, S0-27)', async () => {
+    const repair = await repairOf(ground, onlyOf('ledger'));
+    await expectReplaced(repair);
+    await expectFenced(repair);
+    const newId = newIdOf(repair);
+    const { Volumes } = await clients.ec2.send(new DescribeVolumesCommand({ VolumeIds: [belongings.volumeId] }));
+    expect(Volumes?.[0]?.Attachments).toMatchObject([{ InstanceId: newId, Device: DATA_DEVICE, State: 'attached' }]);
+    const { Snapshots } = await clients.ec2.send(new DescribeSnapshotsCommand({ Filters: [{ Name: 'volume-id', Values: [belongings.volumeId] }] }));
+    expect(Snapshots).toHaveLength(1);
+    const { Addresses } = await clients.ec2.send(new DescribeAddressesCommand({ AllocationIds: [belongings.allocationId] }));
+    const primary = (await readInstance(ground, newId)).NetworkInterfaces?.find(({ Attachment }) => Attachment?.DeviceIndex === 0);
+    expect(Addresses).toMatchObject([{ NetworkInterfaceId: primary?.NetworkInterfaceId, PublicIp: belongings.publicIp }]);
+    await expectTargets('ledger', { [`ledger ${newId}:8080`]: 'healthy', [`ledger-8443 ${newId}:8443`]: 'healthy' });
+    const alarm = alarmNameOf('ledger');
+    expect((await readAlarm(ground, alarm)).alarm.ActionsEnabled).toBe(false);
+    const clone = await readAlarm(ground, `${alarm}--${newId}`);
+    expect(clone.alarm).toMatchObject({ ActionsEnabled: true, Dimensions: [{ Name: 'InstanceId', Value: newId }] });
+    expect(repair.differences).not.toEqual([]);
+  });
+
+  it.concurrent('a single machine is stopped before its replacement is launched (S0-14)', async () => {
+    const repair = await repairOf(ground, onlyOf('clerk'));
+    await expectReplaced(repair);
+    await expectFenced(repair);
+  });
+
+  it.concurrent('a member of an Auto Scaling group is replaced by its group, which is told once', async () => {
+    const victim = onlyOf('member');
+    const repair = await repairOf(ground, victim);
+    expect(repair.state, repair.reason).toBe('succeeded');
+    const calls = await readFleetCalls(ground);
+    const marked = calls.filter((call) => call.action === 'SetInstanceHealth' && names(call, victim));
+    expect(marked).toHaveLength(1);
+    expect(marked[0]?.parameters).toMatchObject({ HealthStatus: 'Unhealthy' });
+    const replacement = await readInstance(ground, newIdOf(repair));
+    expect(tagsOf(replacement)).toMatchObject({ 'aws:autoscaling:groupName': 'member', 'perennial:system': 'member' });
+    expect(fleet.of('member').instanceIds).not.toContain(newIdOf(repair));
+    expect(calls.filter((call) => isLaunch(call) && names(call, repair.id))).toEqual([]);
+  });
+
+  it.concurrent('a bad golden image is found before anything is touched, and people are paged once', async () => {
+    const repair = await repairOf(ground, onlyOf('baker'));
+    expect(repair.state).toBe('stood-down');
+    expect(repair.reason).toContain(`the image ${fleet.of('baker').imageId} does not exist`);
+    expect(repair.newInstanceId).toBeUndefined();
+    await expectUntouched(onlyOf('baker'));
+    expect(await untilPaged('baker')).toHaveLength(1);
+  });
+
+  it.concurrent('a pause in mid-flight undoes what was begun', async () => {
+    const victim = onlyOf('halted');
+    await phaseOf(ground, victim, 'await-healthy');
+    await order('pause', 'halted', '--reason', 'a person wants to look');
+    const repair = await repairOf(ground, victim);
+    expect(repair.state).toBe('failed');
+    expect(repair.reason).toContain('a person wants to look');
+    expect((await readInstance(ground, newIdOf(repair))).State?.Name).toBe('stopped');
+    expect((await readInstance(ground, victim)).State?.Name).toBe('running');
+    const [, peer = ''] = fleet.of('halted').instanceIds;
+    await expectTargets('halted', { [`halted ${victim}:80`]: 'unhealthy', [`halted ${peer}:80`]: 'healthy' });
+  });
+
+  it.concurrent('a freeze in mid-flight stops everything where it is', async () => {
+    const victim = onlyOf('frozen');
+    await phaseOf(ground, victim, 'await-healthy');
+    await order('pause', 'frozen', '--freeze', '--reason', 'nobody moves');
+    const held = await untilRecorded(ground, 'The frozen record', async () => (await remediationsOf('frozen')).find(({ frozen }) => frozen !== undefined));
+    expect(held.reason).toContain('nobody moves');
+    const [before, targets] = [await readChangesOf(ground, [victim, newIdOf(held)]), await targetsOf('frozen')];
+    expect(Object.keys(targets)).toHaveLength(3);
+    const end = performance.now() + FROZEN_MILLISECONDS;
+    while (performance.now() < end) {
+      await delay(500);
+      expect(await readChangesOf(ground, [victim, newIdOf(held)])).toEqual(before);
+      expect((await remediationsOf('frozen')).map(({ state, phase }) => [state, phase])).toEqual([['running', held.phase]]);
+    }
+    await order('resume', 'frozen');
+  });
+
+  it.concurrent('a replacement is taken back: the old instance serves again, as it was', async () => {
+    const repair = await returned;
+    await expectReplaced(repair);
+    await order('revert', repair.id, '--yes', '--reason', 'the old one was fine');
+    const back = await untilRecorded(ground, 'The end of the way back', async () =>
+      (await remediationsOf('returned')).find(({ revertOf, state }) => revertOf === repair.id && state !== 'running'),
+    );
+    expect(back.state, back.reason).toBe('succeeded');
+    const [old, replacement] = [await readInstance(ground, repair.oldInstanceId), await readInstance(ground, newIdOf(repair))];
+    expect([old.State?.Name, replacement.State?.Name]).toEqual(['running', 'stopped']);
+    expect(old.SecurityGroups?.map(({ GroupName }) => GroupName)).toEqual([SECURITY_GROUP]);
+    expect(Object.keys(tagsOf(old)).filter((key) => key.startsWith('perennial:quarantine'))).toEqual([]);
+    expect(tagsOf(replacement)['perennial:quarantine']).toBeDefined();
+    const ids = fleet.of('returned').instanceIds;
+    await expectTargets('returned', Object.fromEntries(ids.map((id) => [`returned ${id}:80`, 'healthy'])));
+  });
+
+  const badInput: readonly { readonly what: string; readonly instanceId: () => string; readonly planExit: number; readonly words: RegExp }[] = [
+    { what: 'an instance that nobody has', instanceId: () => 'i-00000000000000000', planExit: 1, words: /is not in the inventory/ },
+    { what: 'an instance of another team', instanceId: () => foreign, planExit: 2, words: /belongs to no system/ },
+    { what: 'a system whose role has no approved image', instanceId: () => onlyOf('imageless'), planExit: 0, words: /has no approved image/ },
+  ];
+  it.concurrent.for(badInput)('$what gets a clear answer and is not touched', async ({ instanceId, planExit, words }, { expect: check }) => {
+    const plan = await typed(['plan', instanceId()]);
+    check(plan.exitCode, plan.text).toBe(planExit);
+    check(plan.text).toMatch(words);
+    const replace = await typed(['replace', instanceId(), '--yes', '--reason', 'a test asks for it']);
+    check(replace.exitCode, replace.text).toBe(1);
+    check(replace.text).toMatch(words);
+    check(await readChangesOf(ground, [instanceId()])).toEqual([]);
+  });
+
+  it.concurrent('an instance that was terminated cannot be planned for, or replaced', async () => {
+    const [plan, replace] = [await typed(['plan', onlyOf('ended')]), await typed(['replace', onlyOf('ended'), '--yes', '--reason', 'a test asks for it'])];
+    expect(plan.exitCode).toBe(2);
+    expect(plan.text).toMatch(/is gone; there is nothing to plan/);
+    expect(replace.exitCode).toBe(1);
+    expect(replace.text).toMatch(/is gone.*Nothing was touched/s);
+    expect(await remediationsOf('ended', 'imageless')).toEqual([]);
+  });
+});
+
+/** Three are replaced, and the probe that a wrong check condemns has failed. */
+async function areGroupsOver(): Promise<boolean> {
+  const [paced, misread] = [await remediationsOf('paced'), await remediationsOf('misread')];
+  return paced.filter(({ state }) => state === 'succeeded').length === 3 && misread.some(({ state }) => state === 'failed');
+}
+
+describe('most of a group at once', () => {
+  beforeAll(async () => {
+    await storm;
+    await calm();
+    for (const instanceId of fleet.of('paced').instanceIds.slice(0, 3)) await markTarget(ground, instanceId, 'unhealthy');
+    await markTargetGroup(ground, 'misread', 'unhealthy');
+    await poll();
+    await untilRecorded(ground, 'The end of both storms', async (): Promise<true | undefined> => {
+      await sweep();
+      return (await areGroupsOver()) ? true : undefined;
+    });
+  });
+
+  it('60 % that are really unhealthy are repaired one after the other, each after the last was verified', async () => {
+    const repairs = (await remediationsOf('paced')).filter(({ state }) => state === 'succeeded');
+    for (const repair of repairs) await expectReplaced(repair);
+    const calls = await readFleetCalls(ground);
+    const steps = repairs
+      .map(({ id, oldInstanceId }) => ({
+        launch: calls.findIndex((call) => isLaunch(call) && names(call, id)),
+        stop: calls.findIndex((call) => call.action === 'StopInstances' && names(call, oldInstanceId)),
+      }))
+      .toSorted((left, right) => left.launch - right.launch);
+    const sequence = steps.flatMap(({ launch, stop }) => [launch, stop]);
+    expect(sequence).toEqual(sequence.toSorted((left, right) => left - right));
+    expect(Object.values(await targetsOf('paced')).filter((state) => state === 'healthy')).toHaveLength(5);
+  });
+
+  it('60 % that are really unhealthy page once', async () => {
+    expect(await pagesOf('paced')).toHaveLength(1);
+  });
+
+  it('a health check that is wrong for all costs one failed probe, and then nothing', async () => {
+    await sweep();
+    await poll();
+    const ids = (await remediationsOf('misread')).map(({ id }) => id);
+    const launches = (await readFleetCalls(ground)).filter((call) => isLaunch(call) && ids.some((id) => names(call, id)));
+    expect(launches).toHaveLength(1);
+    for (const instanceId of fleet.of('misread').instanceIds) expect((await readInstance(ground, instanceId)).State?.Name).toBe('running');
+    const targets = await targetsOf('misread');
+    for (const instanceId of fleet.of('misread').instanceIds) expect(targets[`misread ${instanceId}:80`]).toBe('unhealthy');
+  });
+});
+
+describe('stories that took their time', () => {
+  it('a frozen repair goes on from where it stood once it is resumed', async () => {
+    const repair = await repairOf(ground, onlyOf('frozen'));
+    await expectReplaced(repair);
+    expect(await remediationsOf('frozen')).toHaveLength(1);
+  });
+
+  it('an approval that comes too late is told so, and nothing is touched', async () => {
+    const asked = await untilRecorded(ground, 'The end of the request', async () => (await remediationsOf('asked')).find(({ state }) => state !== 'running'));
+    expect(asked.phases.map(({ name }) => name)).toContain('await-approval');
+    const answer = await typed(['approve', asked.id]);
+    expect(answer.exitCode).toBe(1);
+    expect(answer.text).toMatch(/too late/i);
+    await expectUntouched(onlyOf('asked'));
+  });
+});
+
+const platformItem = z.object({ inFlight: z.array(z.string()), breaker: z.object({ state: z.string() }) });
+
+/** How many repairs were in flight at once, looked at again and again. */
+function sampleInFlight(): { readonly stop: () => Promise<number> } {
+  const over = new AbortController();
+  let most = 0;
+  const loop = (async () => {
+    while (!over.signal.aborted) {
+      const platform = (await readItems(ground, 'platform', z.partial(platformItem))).find(({ inFlight }) => inFlight !== undefined);
+      most = Math.max(most, platform?.inFlight?.length ?? 0);
+      await delay(100);
+    }
+  })();
+  return {
+    stop: async () => {
+      over.abort();
+      await loop;
+      return most;
+    },
+  };
+}
+
+describe('fifty machines at once', () => {
+  let all: readonly RemediationItem[] = [];
+  let mostInFlight = 0;
+
+  beforeAll(async () => {
+    await calm();
+    await learn(stormSystems);
+    await Promise.all(stormNames.map((name) => markStatus(ground, onlyOf(name), 'impaired')));
+    const sampler = sampleInFlight();
+    await poll();
+    all = await untilRecorded(ground, 'An answer for each', async () => {
+      const found = await remediationsOf(...stormNames);
+      return found.length >= stormNames.length && found.every(({ state }) => state !== 'running') ? found : undefined;
+    });
+    mostInFlight = await sampler.stop();
+  });
+
+  it('are not replaced at once: at most five begin, and every one has its answer on record', async () => {
+    expect(new Set(all.map(({ system }) => system)).size).toBe(stormNames.length);
+    const begun = all.filter(({ state }) => state !== 'vetoed');
+    expect(mostInFlight).toBeGreaterThan(0);
+    expect(mostInFlight).toBeLessThanOrEqual(5);
+    expect(begun.length).toBeLessThanOrEqual(5);
+    const launches = (await readFleetCalls(ground)).filter((call) => isLaunch(call) && all.some(({ id }) => names(call, id)));
+    expect(launches).toHaveLength(begun.length);
+    const left = all.filter(({ state }) => state === 'vetoed').map(({ oldInstanceId }) => oldInstanceId);
+    expect(await readChangesOf(ground, left)).toEqual([]);
+  });
+
+  it('page people once for the breaker, and wait until a person resumes', async () => {
+    const pages = await until('A page about the storm', 30, async () => {
+      const found = await Promise.all(stormNames.map(pagesOf));
+      return found.flat().length > 0 ? found.flat() : undefined;
+    });
+    // Those that the cap refused before the breaker opened have pages of their own.
+    expect(pages.length).toBeLessThanOrEqual(5);
+    const { text } = await typed(['resume', '--reason', 'somebody has looked']);
+    expect(text).toContain('"platform"');
+  });
+});
