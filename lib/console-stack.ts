@@ -3,6 +3,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import type { ConsoleDocument } from '../core/incidents/console-links.ts';
 import { keys } from '../core/records/keys.ts';
 import { type Pause, pauseSchema } from '../core/remediation/record.ts';
 import { abortScript, approveScript } from './console-scripts.ts';
@@ -14,7 +15,7 @@ export interface ConsoleStackProps extends StackProps {
 const switches = [
   { name: 'Perennial-Pause', isPaused: true, description: 'Stops new repairs and takes running ones to their nearest safe point' },
   { name: 'Perennial-Resume', isPaused: false, description: 'Lets Perennial repair again' },
-] as const;
+] as const satisfies readonly { readonly name: ConsoleDocument; readonly isPaused: boolean; readonly description: string }[];
 
 /** What a person with only a phone can run in the AWS console; apart, because the local AWS has no SSM documents. */
 export class ConsoleStack extends Stack {
@@ -58,7 +59,7 @@ export class ConsoleStack extends Stack {
 const decisions = [
   { name: 'Perennial-Approve', description: 'Says yes to the plan that a repair waits with', script: approveScript },
   { name: 'Perennial-Abort', description: 'Takes a repair to its nearest safe point: undone before the drain, finished after it', script: abortScript },
-] as const;
+] as const satisfies readonly { readonly name: ConsoleDocument; readonly description: string; readonly script: string }[];
 
 function remediationKeyOf(remediationId: string) {
   return keys.remediation({ accountId: Aws.ACCOUNT_ID, region: Aws.REGION }, remediationId);

@@ -2,19 +2,24 @@ import { App, type AppProps, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { loadCatalog, type LoadedCatalog } from '../catalog-files/read-catalog.ts';
 import type { CompiledCatalog } from '../core/catalog/schema.ts';
+import { consoleDocuments } from '../core/incidents/console-links.ts';
 import { ConsoleStack } from './console-stack.ts';
 import { PerennialStack } from './perennial-stack.ts';
 
 const defaultDirectory = 'ops';
 
-/** The stacks, checked by cdk-nag. Context: `catalogDirectory`, `allowDirty`, `sweepMinutes`, `smallFleetPollMinutes`, `fleetEndpoint`, `runbookUrl`. */
+/**
+ * The stacks, checked by cdk-nag. Context: `catalogDirectory`, `allowDirty`, `sweepMinutes`, `smallFleetPollMinutes`, `fleetEndpoint`,
+ * `runbookUrl`, and `console` (`false` leaves the console stack out, and the links to its documents).
+ */
 export function createPerennialApp(props: AppProps = {}): App {
   const app = new App(props);
   const directory = textContext(app, 'catalogDirectory') ?? defaultDirectory;
   const isDirtyAllowed = String(app.node.tryGetContext('allowDirty')) === 'true';
   const catalog = publishable(directory, loadCatalog(directory), isDirtyAllowed);
-  const platform = new PerennialStack(app, 'Perennial', { catalog });
-  new ConsoleStack(app, 'PerennialConsole', { table: platform.records.table });
+  const hasConsole = String(app.node.tryGetContext('console')) !== 'false';
+  const platform = new PerennialStack(app, 'Perennial', { catalog, consoleDocuments: hasConsole ? consoleDocuments : [] });
+  if (hasConsole) new ConsoleStack(app, 'PerennialConsole', { table: platform.records.table });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }

@@ -14,6 +14,8 @@ import { SignalIntake } from './signal-intake.ts';
 
 export interface PerennialStackProps extends StackProps {
   readonly catalog: CompiledCatalog;
+  /** Names of the documents of the console stack; empty where the app leaves it out. */
+  readonly consoleDocuments: readonly string[];
 }
 
 /** All that runs. It names no account and no Region: it is deployed to where its deployer is. */
@@ -22,11 +24,11 @@ export class PerennialStack extends Stack {
 
   constructor(scope: Construct, id: string, props: PerennialStackProps) {
     super(scope, id, { description: 'Perennial keeps services always on', ...props });
-    const { catalog } = props;
+    const { catalog, consoleDocuments } = props;
     this.records = new RecordTable(this, 'Records');
     const topics = new NotificationTopics(this, 'Topics', catalog.routes);
     const intake = new SignalIntake(this, 'Signals', topics, signalsVisibility);
-    const functions = new Functions(this, 'Functions', { catalog, records: this.records, topics, intake });
+    const functions = new Functions(this, 'Functions', { catalog, records: this.records, topics, intake, consoleDocuments });
     const machine = new RemediationMachine(this, 'Remediation', { observe: functions.observe.handler, act: functions.act.handler });
     intake.listen(machine.machine);
     const schedules = new Schedules(this, 'Schedules', functions);

@@ -78,8 +78,9 @@ export async function revert(target: Target, output: Output, remediationId: stri
   const record = await readRemediation(target, remediationId);
   const refused = await revertProblem(target, record);
   if (refused !== undefined) throw new CliError(`${refused}. Nothing was touched.`);
-  const { newInstanceId: instanceId = '', oldInstanceId, system } = record;
-  const plan = `${headerOf(target)}\n${oldInstanceId} returns from quarantine and serves again; ${instanceId} goes into quarantine.`;
+  const { newInstanceId: instanceId = '', oldInstanceId, system, parts = [] } = record;
+  const back = parts.length === 0 ? '' : ` What had moved goes back with it: ${parts.join(', ')}.`;
+  const plan = `${headerOf(target)}\n${oldInstanceId} returns from quarantine and serves again; ${instanceId} goes into quarantine.${back}`;
   await agree(output, options, plan, `Take ${remediationId} back?`);
   return send(
     target,

@@ -30,10 +30,12 @@ const variables = z.object({
   TOPIC_HIGH_ARN: arn,
   TOPIC_WARNING_ARN: arn,
   TOPIC_INFO_ARN: arn,
+  /** Names of the Automation documents of the console stack, with commas between; absent where that stack is left out. */
+  CONSOLE_DOCUMENTS: z.optional(z.string().check(z.regex(/^[A-Za-z-]+(,[A-Za-z-]+)*$/, 'must be names with commas between'))),
 });
 
 const records = { AWS_REGION: true, ACCOUNT_ID: true, TABLE_NAME: true } as const;
-const topics = { TOPIC_CRITICAL_ARN: true, TOPIC_HIGH_ARN: true, TOPIC_WARNING_ARN: true, TOPIC_INFO_ARN: true } as const;
+const topics = { TOPIC_CRITICAL_ARN: true, TOPIC_HIGH_ARN: true, TOPIC_WARNING_ARN: true, TOPIC_INFO_ARN: true, CONSOLE_DOCUMENTS: true } as const;
 const pageTimer = { PAGE_FUNCTION_ARN: true, SCHEDULER_ROLE_ARN: true, SCHEDULER_GROUP_NAME: true, SCHEDULER_DEAD_LETTER_ARN: true } as const;
 const repairs = { STATE_MACHINE_ARN: true, OBSERVE_VERSION_ARN: true, ACT_VERSION_ARN: true } as const;
 

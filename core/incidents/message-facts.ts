@@ -21,6 +21,8 @@ export interface MessageFacts {
   readonly reason?: string | undefined;
   /** Names of the systems that need this one (S0-13). */
   readonly dependants?: readonly string[] | undefined;
+  /** Names of the documents that a phone can run here; empty or absent where none is deployed. */
+  readonly consoleDocuments?: readonly string[] | undefined;
 }
 
 /** What a message about a deploy is written from. */

@@ -5,6 +5,7 @@ import { secondsBetween } from '../environment/time.ts';
 import type { Remediation } from '../remediation/record.ts';
 import { notifiedSeverity } from './channels.ts';
 import { nextLines, perennial } from './commands.ts';
+import { consoleLines, consoleLinks } from './console-links.ts';
 import { type CardRow, inventoryCard } from './inventory-card.ts';
 import type { ComposedMessage, DeadLetterMessageFacts, DeployMessageFacts, MessageFacts } from './message-facts.ts';
 import { clockText, durationText, momentText, plain, sentence, smsText, subjectText } from './message-text.ts';
@@ -23,6 +24,7 @@ export function composeMessage(step: MessageStep, facts: MessageFacts): Composed
   const head = headline(facts);
   const told = story(facts).map((line) => plain(line));
   const next = commands(facts);
+  const links = consoleLinks(step, facts);
   const card = facts.system === undefined ? [] : inventoryCard(facts.system, facts.dependants, facts.remediation);
   return {
     subject: subjectText(`[${notifiedSeverity(step, incident.severity)}] ${name}: ${head} (${incident.region})`),
@@ -34,6 +36,7 @@ export function composeMessage(step: MessageStep, facts: MessageFacts): Composed
       ...told,
       '',
       ...nextLines(asksPerson, next, incident),
+      ...consoleLines(links, incident),
       ...(card.length === 0 ? [] : ['', 'From the inventory:', ...card.map(({ label, value }) => `  ${label}: ${value}`)]),
     ].join('\n'),
     sms: smsText([
@@ -49,6 +52,7 @@ export function composeMessage(step: MessageStep, facts: MessageFacts): Composed
       headline: head,
       story: told,
       commands: next,
+      ...(links.length === 0 ? {} : { console: links.map(({ document, url, parameters }) => ({ document, url, parameters })) }),
       inventory: Object.fromEntries(card.map(({ label, value }) => [label, value])),
     },
     ...present({ system: incident.system }),

@@ -9,6 +9,7 @@ const prefixes: Readonly<Record<string, string>> = {
   cloudwatch: 'cloudwatch',
   ec2: 'ec2',
   'elastic-load-balancing-v2': 'elasticloadbalancing',
+  kms: 'kms',
   lambda: 'lambda',
   sfn: 'states',
   'route-53': 'route53',
@@ -19,6 +20,12 @@ const prefixes: Readonly<Record<string, string>> = {
 const withinOtherCalls: Readonly<Record<string, string>> = {
   'ssm:GetParameters': 'DescribeLaunchTemplateVersions with ResolveAlias',
   'cloudwatch:TagResource': 'PutMetricAlarm with tags',
+  'kms:CreateGrant': 'RunInstances, StartInstances and AttachVolume, by way of EC2',
+  'kms:Decrypt': 'the same, and Publish to an encrypted topic',
+  'kms:GenerateDataKey': 'Publish to an encrypted topic',
+  'kms:GenerateDataKeyWithoutPlaintext': 'RunInstances, by way of EC2',
+  'kms:ReEncryptFrom': 'RunInstances, by way of EC2',
+  'kms:ReEncryptTo': 'RunInstances, by way of EC2',
 };
 
 /** `new DescribeVolumesCommand` and `paginateDescribeVolumes` are both ec2:DescribeVolumes. */

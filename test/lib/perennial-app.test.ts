@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { loadCatalog } from '../../catalog-files/read-catalog.ts';
 import { functionEnvironments } from '../../core/environment/function-environment.ts';
-import { publishable } from '../../lib/perennial-app.ts';
+import { consoleDocuments } from '../../core/incidents/console-links.ts';
+import { createPerennialApp, publishable } from '../../lib/perennial-app.ts';
 import { catalogDirectory, parseTemplate, resourcesOf, synthesise } from './template.ts';
 
 const template = parseTemplate(synthesise().main.template);
@@ -111,5 +112,23 @@ describe('signals', () => {
   it('a batch is hidden six times as long as its function may take', () => {
     const [queue] = resourcesOf(template, 'AWS::SQS::Queue').filter(([id]) => id.startsWith('SignalsQueue'));
     expect(queue?.[1].Properties['VisibilityTimeout']).toBe(360);
+  });
+});
+
+describe('the documents that messages link to', () => {
+  const named = `"CONSOLE_DOCUMENTS":"${consoleDocuments.join(',')}"`;
+
+  it('are those of the console stack, told to every function that tells people', () => {
+    const documents = resourcesOf(parseTemplate(synthesise().console.template), 'AWS::SSM::Document').map(([, { Properties }]) => String(Properties['Name']));
+    expect(documents.toSorted()).toEqual([...consoleDocuments].toSorted());
+    const telling = Object.values(functionEnvironments).filter(({ shape }) => 'TOPIC_CRITICAL_ARN' in shape);
+    expect(telling).toHaveLength(6);
+    expect(functionsWith().split(named)).toHaveLength(telling.length + 1);
+  });
+
+  it('are told to nobody where the console stack is left out, as on the local AWS', () => {
+    const assembly = createPerennialApp({ context: { 'aws:cdk:bundling-stacks': [], allowDirty: 'true', catalogDirectory, console: 'false' } }).synth();
+    expect(assembly.stacks.map(({ stackName }) => stackName)).toEqual(['Perennial']);
+    expect(JSON.stringify(assembly.getStackByName('Perennial').template)).not.toContain('CONSOLE_DOCUMENTS');
   });
 });

@@ -63,7 +63,17 @@ describe('three roles', () => {
       'ec2:CreateTags',
       'ec2:DeleteNetworkInterface',
       'ec2:DeleteVolume',
+      'ec2:DeleteSnapshot',
+      'autoscaling:DetachInstances',
     ]);
+  });
+
+  it('reap takes members out of groups of listed systems only, and ends them by the tag of the instance alone', () => {
+    const reap = statementsOf('Reap');
+    expect(having(reap, 'autoscaling:DetachInstances').map(({ Condition }) => Condition)).toEqual([
+      { Null: { 'autoscaling:ResourceTag/perennial:system': 'false' } },
+    ]);
+    expect(reap.flatMap(actionsOf)).not.toContain('autoscaling:TerminateInstanceInAutoScalingGroup');
   });
 
   it('reap starts and looks at executions of our one machine', () => {
@@ -74,7 +84,7 @@ describe('three roles', () => {
 
   it('reap stops, marks and deletes only what a launch of ours tagged, and marks with quarantine tags only (S0-27)', () => {
     const ours = { 'aws:ResourceTag/perennial:remediation': 'false' };
-    for (const action of ['ec2:StopInstances', 'ec2:DeleteNetworkInterface', 'ec2:DeleteVolume']) {
+    for (const action of ['ec2:StopInstances', 'ec2:DeleteNetworkInterface', 'ec2:DeleteVolume', 'ec2:DeleteSnapshot']) {
       expect(having(statementsOf('Reap'), action).map(({ Condition }) => Condition)).toEqual([{ Null: ours }]);
     }
     expect(having(statementsOf('Reap'), 'ec2:CreateTags').map(({ Condition }) => Condition)).toEqual([
@@ -144,7 +154,20 @@ describe('act is scoped by what the catalog lists', () => {
     const launched = { StringEquals: { 'ec2:CreateAction': 'RunInstances' } };
     const made = { StringEquals: { 'ec2:CreateAction': 'CreateSecurityGroup' } };
     const snapshots = { StringEquals: { 'ec2:CreateAction': 'CreateSnapshots' } };
-    expect(having(act, 'ec2:CreateTags').map(({ Condition }) => Condition)).toEqual([marking, returned, launched, launched, launched, made, snapshots]);
+    const keptRoot = {
+      'ForAllValues:StringEquals': { 'aws:TagKeys': ['perennial:remediation', 'perennial:quarantine-until'] },
+      Null: { 'aws:TagKeys': 'false', 'aws:RequestTag/perennial:remediation': 'false' },
+    };
+    expect(having(act, 'ec2:CreateTags').map(({ Condition }) => Condition)).toEqual([
+      marking,
+      returned,
+      launched,
+      launched,
+      launched,
+      made,
+      snapshots,
+      keptRoot,
+    ]);
   });
 
   it('runs scripts on instances of listed systems only, with one document of AWS', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { shortestDeadlineSeconds } from './shortest-deadline.ts';
+import { retryDelaySeconds, stepRetries } from '../../core/remediation/step-retries.ts';
 import { driverLoop, stepTimeoutSeconds } from '../../lib/remediation-machine.ts';
 import { parseTemplate, resourcesOf, synthesise } from './template.ts';
 
@@ -42,6 +43,14 @@ describe('the driver loop', () => {
       expect(Retry.at(-1)?.ErrorEquals).toEqual(['States.ALL']);
       expect(Retry.filter(({ MaxAttempts, BackoffRate, MaxDelaySeconds }) => MaxAttempts > 8 || BackoffRate < 2 || MaxDelaySeconds > 30)).toEqual([]);
     }
+  });
+
+  it('errors of the function itself are tried again for at least a minute, and not for longer than a phase has by default', () => {
+    const waits = Array.from({ length: stepRetries.maxAttempts }, (_, index) => retryDelaySeconds(index + 1));
+    const longest = waits.reduce((sum, seconds) => sum + seconds, 0);
+    expect(States.Act.Retry.at(-1)).toMatchObject({ MaxAttempts: waits.length, IntervalSeconds: waits[0], MaxDelaySeconds: waits.at(-1) });
+    expect(longest / 2, 'jitter takes half of it on average').toBeGreaterThanOrEqual(60);
+    expect(longest).toBeLessThan(shortestDeadlineSeconds({}));
   });
 
   it('function time-out < task time-out < the shortest deadline of a phase; the whole ends within six hours', () => {
