@@ -95,6 +95,7 @@ const planSchema = z.object({
   nextPaths: z.array(pathNameSchema),
   phases: z.array(z.object({ name: phaseNameSchema, role: z.enum(['observe', 'act']), summary: z.string() })),
   guardrails: z.array(z.object({ name: z.string(), verdict: z.enum(['pass', 'veto', 'approve']), reason: z.string() })),
+  preflight: z.array(z.object({ name: z.string(), verdict: z.enum(['pass', 'stop', 'unread', 'not-asked']), reason: z.string() })),
   wouldStop: z.array(z.string()),
   imageId: z.nullable(z.string()),
   kept: z.array(z.string()),
@@ -183,6 +184,8 @@ const backtestEpisodeSchema = z.object({
   place: z.string(),
   rule: z.string(),
   guardrail: z.nullable(z.string()),
+  /** The way it would have been repaired; absent where only the moment could have told. */
+  path: z.optional(pathNameSchema),
   isPaged: z.boolean(),
   lastedSeconds: z.nullable(z.number()),
   savedSeconds: z.nullable(z.number()),

@@ -33,6 +33,8 @@ interface FunctionsProps {
   readonly records: RecordTable;
   readonly topics: NotificationTopics;
   readonly intake: SignalIntake;
+  /** What messages may link to: the documents of the console stack, where it is deployed with this one. */
+  readonly consoleDocuments: readonly string[];
 }
 
 type Size = Pick<EventFunctionProps<FunctionName>, 'description' | 'timeout' | 'memoryMebibytes'>;
@@ -153,8 +155,15 @@ export class Functions extends Construct {
   }
 
   #topicVariables() {
-    const { critical, high, warning, info } = this.#props.topics.bySeverity;
-    return { TOPIC_CRITICAL_ARN: critical.topicArn, TOPIC_HIGH_ARN: high.topicArn, TOPIC_WARNING_ARN: warning.topicArn, TOPIC_INFO_ARN: info.topicArn };
+    const { topics, consoleDocuments } = this.#props;
+    const { critical, high, warning, info } = topics.bySeverity;
+    return {
+      TOPIC_CRITICAL_ARN: critical.topicArn,
+      TOPIC_HIGH_ARN: high.topicArn,
+      TOPIC_WARNING_ARN: warning.topicArn,
+      TOPIC_INFO_ARN: info.topicArn,
+      ...(consoleDocuments.length === 0 ? {} : { CONSOLE_DOCUMENTS: consoleDocuments.join(',') }),
+    };
   }
 }
 

@@ -5,6 +5,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { DriverAnswer } from '../core/remediation/driver-answer.ts';
+import { stepRetries } from '../core/remediation/step-retries.ts';
 import { acknowledge } from './acknowledge.ts';
 import { grant, permission } from './permissions/permission.ts';
 
@@ -33,11 +34,18 @@ const lambdaServiceErrors = [
 
 /**
  * Steps are idempotent, so any error may be tried again: the service's own patiently, those of the function (a crash or a
- * time-out, under whatever name) four times.
+ * time-out, under whatever name) for about two minutes.
  */
 const retry = [
   { ErrorEquals: lambdaServiceErrors, IntervalSeconds: 1, BackoffRate: 2, MaxAttempts: 8, MaxDelaySeconds: 30, JitterStrategy: 'FULL' },
-  { ErrorEquals: ['States.ALL'], IntervalSeconds: 1, BackoffRate: 2, MaxAttempts: 4, MaxDelaySeconds: 30, JitterStrategy: 'FULL' },
+  {
+    ErrorEquals: ['States.ALL'],
+    IntervalSeconds: stepRetries.intervalSeconds,
+    BackoffRate: stepRetries.backoffRate,
+    MaxAttempts: stepRetries.maxAttempts,
+    MaxDelaySeconds: stepRetries.maxDelaySeconds,
+    JitterStrategy: 'FULL',
+  },
 ];
 
 interface StepRow {

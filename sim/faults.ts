@@ -1,9 +1,10 @@
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys } from '../core/records/keys.ts';
 import { writeOf } from '../core/records/record-type.ts';
+import { type RequestEvent, requestBody, revertRefusal } from '../core/remediation/asked.ts';
 import { abortRemediation, approveRemediation } from '../core/remediation/requests.ts';
-import { pauseType } from '../core/remediation/record.ts';
-import { alarmEvent, instanceEvent } from './events.ts';
+import { pauseType, type Remediation } from '../core/remediation/record.ts';
+import { alarmEvent, executionEvent, instanceEvent } from './events.ts';
 import type { Play } from './play.ts';
 import type { Dice } from './random.ts';
 import { imageOf, type StagedInstance } from './stage.ts';
@@ -203,6 +204,70 @@ export const faultKinds = {
     });
     return `${watched.length} alarms say ALARM though nothing is wrong`;
   },
+  /** Of instances that have what moves. */
+  'kept-trouble': (play, dice) => begin(play, dice, pickAiling(play, dice, ofSystem('kept-'))),
+  /** A host that fails, which EC2 may mend by itself; or a system on it, which one of the gentler steps may mend. */
+  'ladder-trouble': (play, dice) => {
+    const instance = pickAiling(play, dice, ofSystem('ladder-'));
+    if (instance === undefined) return undefined;
+    const { instanceId } = instance.seed;
+    const isOnHost = dice.percent(35);
+    const isServing = dice.percent(30);
+    if (isOnHost) play.world.region.setStatus(instanceId, 'system', 'impaired');
+    else play.world.region.recovery.setCure(instanceId, dice.pick(['restart', 'reboot', 'root-swap'] as const) ?? 'reboot');
+    if (isOnHost) play.world.region.setTargetUnhealthy(instanceId, !isServing);
+    else ail(play, instance, isServing ? 'status' : 'both');
+    play.world.disturb(instanceId);
+    if (dice.percent(10)) play.world.region.recovery.failCommands(instanceId);
+    if (dice.percent(15)) play.world.region.recovery.endNextSwap(instanceId, dice.pick(['failed', 'failed-detached'] as const) ?? 'failed');
+    if (isOnHost && dice.percent(60)) play.later(dice.between(90, 700), () => heal(play, instance));
+    return `${instanceId} of ${instance.place?.system ?? ''} fails: ${isOnHost ? 'its host' : 'the system on it'}`;
+  },
+  'member-trouble': (play, dice) => begin(play, dice, pickAiling(play, dice, ofSystem('asg-'))),
+  /** The group's own health check is faster than we are. */
+  'group-heals': (play, dice) => {
+    const instance = pickAiling(play, dice, ofSystem('asg-'));
+    if (instance === undefined) return undefined;
+    ail(play, instance, 'target');
+    play.later(dice.between(20, 200), () => {
+      play.world.region.groups.markByItself(instance.seed.instanceId);
+      play.world.disturb(instance.seed.instanceId);
+    });
+    return `${instance.seed.instanceId} has trouble, and its group will replace it by itself`;
+  },
+  'instance-refresh': (play, dice) =>
+    disturbGroup(play, dice, 'refreshes its instances', (name, isOver) =>
+      play.world.region.groups.setRefreshes(name, isOver ? [] : [{ refreshId: 'refresh-1', status: 'InProgress' }]),
+    ),
+  'group-cannot-launch': (play, dice) =>
+    disturbGroup(play, dice, 'cannot launch', (name, isOver) =>
+      play.world.region.groups.failLaunches(name, isOver ? undefined : 'InsufficientInstanceCapacity: there is no capacity in the zone'),
+    ),
+  'template-gone': (play, dice) =>
+    disturbGroup(play, dice, 'names an image that is gone', (name, isOver) => {
+      const role = play.world.stage.groups.find((group) => group.name === name)?.memberTags[tagKeys.role] ?? 'web';
+      play.world.region.groups.setTemplateImage(name, isOver ? imageOf(role, 2) : 'ami-that-is-gone');
+    }),
+  /** What a launch that was undone has left, and what looks like it. */
+  'left-behind': (play, dice) => {
+    const { region, clock } = play.world;
+    const ended = dice.pick(play.world.remediations().filter(({ state, calls }) => state === 'failed' && calls['launch'] !== undefined));
+    const id = `${play.world.stage.name}-${dice.seed().toString(36)}`;
+    const isOurs = dice.percent(50) && ended !== undefined;
+    const tags = { [tagKeys.remediation]: isOurs ? ended.id : 'rem-of-another-installation' };
+    if (ended?.imageId !== undefined) region.leftBehind.setRootSnapshot(ended.imageId, `snap-of-${ended.imageId}`);
+    const isData = dice.percent(40);
+    region.leftBehind.addVolume({
+      volumeId: `vol-${id}`,
+      createdAt: clock.now(),
+      tags,
+      snapshotId: isData ? 'snap-of-data' : `snap-of-${ended?.imageId ?? ''}`,
+    });
+    region.leftBehind.addInterface({ networkInterfaceId: `eni-${id}`, isManagedByAws: dice.percent(20), tags });
+    if (!isOurs || isData) play.untouchable.add(`vol-${id}`);
+    if (!isOurs) play.untouchable.add(`eni-${id}`);
+    return `a volume and an interface are left behind by ${tags[tagKeys.remediation] ?? ''}`;
+  },
   // --- people -----------------------------------------------------------------------------------------------------------
   pause: (play, dice) => {
     const system = dice.percent(50) ? dice.pick(play.world.catalog.systems)?.metadata.name : undefined;
@@ -217,12 +282,63 @@ export const faultKinds = {
     return 'an operator freezes everything';
   },
   approve: (play, dice) => {
-    const asking = play.world.remediations().filter(({ state, approval }) => state === 'running' && approval !== undefined && approval.granted === undefined);
-    const record = dice.pick(asking);
+    const record = dice.pick(asking(play));
     if (record === undefined) return undefined;
-    play.approved.add(record.id);
-    play.unsettled = approveRemediation({ ...play.world.base('signals'), store: play.world.store }, record.id, 'an operator');
+    play.unsettled = approve(play, record.id);
     return `an operator approves ${record.id}`;
+  },
+  /** Somebody says yes a while after the time for it: nothing may come of that. */
+  'approve-late': (play, dice) => {
+    const record = dice.pick(play.world.remediations().filter(({ approval }) => approval !== undefined && approval.granted === undefined));
+    if (record?.approval === undefined) return undefined;
+    const seconds = Math.max(0, Math.ceil((Date.parse(record.approval.expiresAt) - play.world.clock.millis) / 1000));
+    play.later(seconds + dice.between(5, 120), () => void (play.unsettled = approve(play, record.id)));
+    return `an operator will approve ${record.id} too late`;
+  },
+  'replace-by-hand': (play, dice) => {
+    const instance = dice.pick(ours(play));
+    if (instance === undefined) return undefined;
+    return request(play, { type: 'Instance Replace Requested', detail: { instanceId: instance.seed.instanceId, ...byOperator } });
+  },
+  'revert-by-hand': (play, dice) => {
+    const record = dice.pick(play.world.remediations().filter((known) => revertRefusal(known) === undefined));
+    if (record?.newInstanceId === undefined) return undefined;
+    const detail = { instanceId: record.newInstanceId, remediationId: record.id, ...byOperator };
+    return request(play, { type: 'Instance Revert Requested', detail });
+  },
+  /** Somebody starts a quarantined instance again, or takes its tags away. */
+  'quarantine-touched': (play, dice) => {
+    const { region } = play.world;
+    const put = dice.pick(region.all().filter(({ tags, state }) => tags[tagKeys.quarantine] !== undefined && state === 'stopped'));
+    if (put === undefined) return undefined;
+    region.setState(put.instanceId, 'running', 'an operator started it');
+    play.world.disturb(put.instanceId);
+    return `an operator starts ${put.instanceId}, which is in quarantine`;
+  },
+  /** Tags copied from one of ours to an instance of somebody else. */
+  'false-quarantine': (play, dice) => {
+    const { region } = play.world;
+    const ended = dice.pick(play.world.remediations().filter(({ state }) => state === 'failed' || state === 'succeeded'));
+    const other = pickAiling(play, dice, ({ place }) => place === undefined);
+    if (ended === undefined || other === undefined) return undefined;
+    const { instanceId } = other.seed;
+    const tags = { [tagKeys.quarantine]: ended.incidentId, [tagKeys.quarantineUntil]: play.world.clock.now(), [tagKeys.remediation]: ended.id };
+    for (const [key, value] of Object.entries(tags)) region.setTag(instanceId, key, value);
+    region.setState(instanceId, 'stopped', 'an operator stopped it');
+    play.world.disturb(instanceId);
+    return `${instanceId} carries the quarantine tags of ${ended.id}, which never saw it`;
+  },
+  drill: (play, dice) => {
+    const system = dice.pick(play.world.catalog.policies)?.spec.system;
+    return system === undefined ? undefined : request(play, { type: 'System Drill Requested', detail: { system, ...byOperator } });
+  },
+  /** An execution is stopped by hand, or lost: nobody carries the repair on. */
+  'execution-lost': (play, dice) => {
+    const execution = dice.pick([...play.world.executions.values()].filter(({ status }) => status === 'running'));
+    if (execution === undefined) return undefined;
+    execution.status = 'ended';
+    if (dice.percent(50)) play.post(executionEvent(execution.name, 'ABORTED', play.world.clock.now(), play.world.scope));
+    return `the execution of ${execution.remediationId} is gone`;
   },
   abort: (play, dice) => {
     const record = dice.pick(play.world.remediations().filter(({ state }) => state === 'running'));
@@ -278,6 +394,41 @@ function pickAiling(play: Play, dice: Dice, isWanted: (instance: StagedInstance)
   return dice.pick(standing);
 }
 
+const ofSystem =
+  (prefix: string) =>
+  ({ place }: StagedInstance): boolean =>
+    place?.system.startsWith(prefix) === true;
+
+const byOperator = { by: 'an operator', reason: 'simulated' } as const;
+
+function request(play: Play, event: RequestEvent): string {
+  play.post(requestBody(play.world.scope, event, play.world.clock.now()));
+  return `an operator asks: ${event.type} ${JSON.stringify(event.detail)}`;
+}
+
+const asking = (play: Play): readonly Remediation[] =>
+  play.world.remediations().filter(({ state, approval }) => state === 'running' && approval !== undefined && approval.granted === undefined);
+
+async function approve(play: Play, remediationId: string): Promise<void> {
+  const answer = await approveRemediation({ ...play.world.base('signals'), store: play.world.ports.store }, remediationId, 'an operator');
+  play.say('world', `approval of ${remediationId}: ${answer.kind}, ${answer.reason}`);
+  if (answer.kind === 'accepted') play.approved.add(remediationId);
+}
+
+/** One Auto Scaling group is disturbed for a while. */
+function disturbGroup(play: Play, dice: Dice, how: string, set: (name: string, isOver: boolean) => void): string | undefined {
+  const name = dice.pick(play.world.stage.groups)?.name;
+  if (name === undefined) return undefined;
+  const change = (isOver: boolean): void => {
+    set(name, isOver);
+    play.groupChangedAt.set(name, play.world.clock.millis);
+    play.world.stir();
+  };
+  change(false);
+  play.later(dice.between(100, 900), () => change(true));
+  return `the group ${name} ${how}`;
+}
+
 function begin(play: Play, dice: Dice, instance: StagedInstance | undefined): string | undefined {
   if (instance === undefined) return undefined;
   const how = instance.alarmName !== undefined && dice.percent(35) ? 'alarm' : (dice.pick(['target', 'status', 'both'] as const) ?? 'both');
@@ -298,6 +449,7 @@ function heal(play: Play, instance: StagedInstance): void {
   const { instanceId } = instance.seed;
   play.world.region.setTargetUnhealthy(instanceId, false);
   play.world.region.setStatus(instanceId, 'instance', 'ok');
+  play.world.region.setStatus(instanceId, 'system', 'ok');
   if (instance.alarmName !== undefined) setAlarm(play, instance, 'OK');
   play.world.disturb(instanceId);
   play.say('world', `${instanceId} is healthy again`);
@@ -319,7 +471,7 @@ function setPause(play: Play, target: string, isPaused: boolean, isFrozen = fals
   const key = keys.pause(world.scope, target);
   const body = { target, isPaused, by: 'an operator', reason: 'simulated', at: world.clock.now(), ...(isFrozen ? { isFrozen } : {}) };
   const version = world.store.peek(key)?.version ?? 0;
-  play.frozenSince = isFrozen ? world.clock.now() : undefined;
+  if (target === 'global') play.frozenSince = isFrozen ? world.clock.now() : undefined;
   play.pauses.set(target, isPaused ? world.clock.now() : undefined);
   play.unsettled = world.store.write([writeOf(pauseType, key, body, version)]);
   play.say('world', isPaused ? `${target} is paused` : `${target} is resumed`);

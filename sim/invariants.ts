@@ -1,131 +1,40 @@
-import type { RemediationPolicy, System } from '../core/catalog/schema.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys, partitions } from '../core/records/keys.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
 import type { Remediation } from '../core/remediation/record.ts';
+import {
+  abilities,
+  DAY_SECONDS,
+  declaredSince,
+  groupLimit,
+  HOUR_SECONDS,
+  type Invariant,
+  isFirstHarm,
+  isForward,
+  isHalfDone,
+  isJustDisturbed,
+  isOfRepair,
+  isPartOf,
+  isReplacement,
+  isUp,
+  isWithoutTrouble,
+  membersOf,
+  recordOf,
+  runningClaims,
+  servesOrWasDisturbed,
+  servingAfter,
+  VERIFY_MARGIN_SECONDS,
+  wasDisturbedSince,
+} from './judging.ts';
+import { themeInvariants } from './theme-invariants.ts';
 import type { Heard, Witness } from './witness.ts';
-import type { Effect, Frame } from './world.ts';
+import type { Effect } from './world.ts';
 
 /*
  * What must be true, whatever goes wrong (design section 11). Each row is one promise, asked right when something takes effect, with
  * the truth of the world before its eyes; it restates the promise and calls none of the rules that it judges. To add one: a row.
  */
-
-/** A remediation's record as it changes. */
-interface RecordChange {
-  readonly before: Remediation | undefined;
-  readonly after: Remediation;
-  readonly frame: Frame;
-}
-
-/** Each question answers with what is wrong, in words, or with nothing. */
-export interface Invariant {
-  readonly name: string;
-  /** The design's sentence. */
-  readonly sentence: string;
-  readonly onEffect?: (witness: Witness, effect: Effect) => string | undefined;
-  readonly onRecord?: (witness: Witness, change: RecordChange) => string | undefined;
-  /** The guardrails let a remediation pass, at this moment. */
-  readonly onGuardPassed?: (witness: Witness, record: Remediation) => string | undefined;
-  readonly onHeard?: (witness: Witness, heard: Heard) => string | undefined;
-  /** When nothing more will happen. */
-  readonly atRest?: (witness: Witness) => readonly string[];
-}
-
-/** What this version does; a row turns true when the rules learn it, and the checks become stricter by that. */
-export const abilities = {
-  /** The reaper ends launched instances that no remediation owns any more. */
-  reapsOrphans: true,
-  /**
-   * A launch whose answer was lost is found by its undoing even while reads lag. Today a read by tag that is a moment old finds nothing,
-   * and the orphan waits for the reaper (seed 403 of the first corpus).
-   */
-  findsUnheardLaunches: false,
-  /** Reads, skews and judgements of the world may lie this many seconds apart without anybody being wrong. */
-  toleranceSeconds: 75,
-  /** One look of the guardrails: clocks, lagging reads and what overlaps it. */
-  lookSeconds: 15,
-} as const;
-
-const HOUR_SECONDS = 3600;
-const DAY_SECONDS = 86_400;
-
-// --- words of the table ---------------------------------------------------------------------------------------------------
-
-function recordOf(witness: Witness, effect: Effect): Remediation | undefined {
-  return effect.remediationId === undefined ? undefined : witness.world.remediation(effect.remediationId);
-}
-
-/** Systems and policies that were in force at some moment since then: a deploy in between makes either right. */
-function declaredSince(
-  witness: Witness,
-  name: string,
-  since: Timestamp,
-): { readonly systems: readonly System[]; readonly policies: readonly RemediationPolicy[] } {
-  const { catalogs } = witness.world;
-  const earliest = addSeconds(since, -abilities.toleranceSeconds);
-  const inForce = catalogs.filter((_, index) => (catalogs[index + 1]?.at ?? '9999') >= earliest).map(({ catalog }) => catalog);
-  return {
-    systems: inForce.flatMap((catalog) => catalog.systems.filter(({ metadata }) => metadata.name === name)),
-    policies: inForce.flatMap((catalog) => catalog.policies.filter(({ spec }) => spec.system === name)),
-  };
-}
-
-/** The world changed this instance a moment ago, so that nobody could know. */
-function isJustDisturbed(witness: Witness, instanceId: string, seconds: number = abilities.toleranceSeconds): boolean {
-  const at = witness.world.disturbedAt.get(instanceId);
-  return at !== undefined && witness.world.clock.millis - at <= seconds * 1000;
-}
-
-function wasDisturbedSince(witness: Witness, instanceId: string, since: Timestamp): boolean {
-  const at = witness.world.disturbedAt.get(instanceId);
-  return at !== undefined && at >= Date.parse(since) - abilities.toleranceSeconds * 1000;
-}
-
-function servesOrWasDisturbed(witness: Witness, instanceId: string, since: Timestamp): boolean {
-  return witness.world.isServing(instanceId) || wasDisturbedSince(witness, instanceId, since);
-}
-
-const isUp = (instance: InstanceFacts | undefined): boolean =>
-  instance !== undefined && (instance.state === 'running' || instance.state === 'pending' || instance.state === 'stopping');
-
-const isOfRepair = (effect: Effect): boolean => effect.by === 'driver' && effect.kind !== 'publish' && effect.kind !== 'execute';
-
-/** Steps forward that a pause forbids: undoing and finishing are allowed. */
-function isForward(effect: Effect, record: Remediation): boolean {
-  if (record.failure !== undefined) return false;
-  if (effect.kind === 'launch') return true;
-  if (effect.kind === 'register') return effect.subject === record.newInstanceId;
-  return effect.subject === record.oldInstanceId && (effect.kind === 'deregister' || (effect.kind === 'stop' && record.phase === 'fence'));
-}
-
-/** The first harm of a repair: from here on the world is not as it was. */
-function isFirstHarm(effect: Effect, record: Remediation): boolean {
-  return effect.kind === 'launch' || (effect.kind === 'stop' && record.phase === 'fence');
-}
-
-const groupLimit = (members: number, percent: number): number => Math.max(1, Math.floor((members * percent) / 100));
-
-/** Members of a group: those staged there, and never fewer than the truth shows running. */
-function membersOf(witness: Witness, groupId: string): number {
-  const staged = [...witness.world.staged.values()].filter(({ place }) => place?.groupId === groupId).length;
-  return Math.max(1, staged);
-}
-
-function runningClaims(witness: Witness): readonly Remediation[] {
-  return witness.claims.flatMap(({ remediationId }) => {
-    const record = witness.world.remediation(remediationId);
-    return record?.state === 'running' && !isWaitingForPeople(record) ? [record] : [];
-  });
-}
-
-/** It holds its slot, but no place under the caps. */
-function isWaitingForPeople(record: Remediation): boolean {
-  return record.approval !== undefined && record.approval.granted === undefined;
-}
-
-const isHalfDone = (record: Remediation): boolean => record.reason.includes('Half-done');
 
 // --- the table ----------------------------------------------------------------------------------------------------------------
 
@@ -137,7 +46,8 @@ export const invariants: readonly Invariant[] = [
       const record = recordOf(witness, effect);
       const takesOut = effect.kind === 'deregister' || effect.kind === 'stop' || effect.kind === 'isolate';
       if (record === undefined || !takesOut || record.topology !== 'multiple' || effect.subject !== record.oldInstanceId) return undefined;
-      if (!witness.world.isServing(effect.subject)) return undefined;
+      // Data moves only from a stopped instance: there the instance is fenced in whatever topology.
+      if (!witness.world.isServing(effect.subject) || record.isFenced === true) return undefined;
       const replacement = record.newInstanceId;
       if (replacement === undefined) return `${effect.subject} serves and is taken out (${effect.kind}) with no replacement`;
       if (witness.world.isServing(replacement) || wasDisturbedSince(witness, replacement, record.timing.inServiceAt ?? record.phaseStartedAt)) return undefined;
@@ -154,7 +64,7 @@ export const invariants: readonly Invariant[] = [
       const others = witness.world.region
         .all()
         .filter((other) => other.instanceId !== effect.subject && isUp(other) && witness.world.slotOf(other) === record.slotId);
-      const ours = others.filter((other) => !isJustDisturbed(witness, other.instanceId) && !isUnheard(record, other.instanceId));
+      const ours = others.filter((other) => !isJustDisturbed(witness, other.instanceId));
       return ours.length === 0 ? undefined : `${effect.subject} is ${effect.kind === 'launch' ? 'launched' : 'started'} while ${ours.map(describe).join(', ')}`;
     },
   },
@@ -173,7 +83,9 @@ export const invariants: readonly Invariant[] = [
     onEffect: (witness, effect) => {
       if (effect.kind !== 'launch') return undefined;
       const launched = [...witness.world.launched].filter(([, remediationId]) => remediationId === effect.remediationId);
-      return launched.length <= 1 ? undefined : `${effect.remediationId ?? ''} has launched ${launched.map(([id]) => id).join(' and ')}`;
+      return launched.length <= (recordOf(witness, effect)?.isDrill === true ? 2 : 1)
+        ? undefined
+        : `${effect.remediationId ?? ''} has launched ${launched.map(([id]) => id).join(' and ')}`;
     },
   },
   {
@@ -195,9 +107,12 @@ export const invariants: readonly Invariant[] = [
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);
       if (record === undefined || !isOfRepair(effect)) return undefined;
+      // A way back restores what the repair that it takes back has captured; the gentler ways, groups and drills restore nothing.
+      const isCapturing = record.path === undefined || record.path === 'replace' || record.path === 'root-swap';
+      if (!isCapturing) return undefined;
       if (!record.phases.some(({ name, outcome }) => name === 'capture' && outcome === 'done'))
         return `${effect.kind} of ${effect.subject} before the capture phase`;
-      const stored = witness.world.store.peek(keys.capture(witness.world.scope, record.oldInstanceId));
+      const stored = witness.world.store.peek(keys.capture(witness.world.scope, record.id));
       return stored === undefined ? `${effect.kind} of ${effect.subject}, of which no capture is stored` : undefined;
     },
   },
@@ -219,11 +134,11 @@ export const invariants: readonly Invariant[] = [
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);
       if (record === undefined || record.topology !== 'multiple' || effect.subject !== record.oldInstanceId) return undefined;
-      if (effect.kind !== 'mark' && effect.kind !== 'deregister') return undefined;
+      if ((effect.kind !== 'mark' && effect.kind !== 'deregister') || isWithoutTrouble(record)) return undefined;
       const { newInstanceId, timing } = record;
       if (newInstanceId === undefined || timing.inServiceAt === undefined)
         return `${effect.subject} is taken out (${effect.kind}) and nothing was ever seen to serve in its place`;
-      const isFine = witness.world.isServing(newInstanceId) || wasDisturbedSince(witness, newInstanceId, timing.inServiceAt);
+      const isFine = witness.world.isServing(newInstanceId) || wasJustSeen(witness, effect, { ...record, newInstanceId });
       return isFine ? undefined : `${effect.subject} is taken out (${effect.kind}) while its replacement ${newInstanceId} does not serve`;
     },
   },
@@ -231,19 +146,20 @@ export const invariants: readonly Invariant[] = [
     name: 'success is verified',
     sentence: 'Unverifiable success is failure: `running` must persist, target health must be read back',
     onRecord: (witness, { before, after }) => {
-      const { newInstanceId, timing } = after;
-      const isNews = timing.inServiceAt !== undefined && before?.timing.inServiceAt === undefined;
+      const { timing } = after;
+      const newInstanceId = servingAfter(after) ?? after.oldInstanceId;
+      const isNews = timing.inServiceAt !== undefined && before?.timing.inServiceAt === undefined && after.revertOf === undefined;
       const isEnd = after.state === 'succeeded' && before?.state === 'running';
-      if ((!isNews && !isEnd) || newInstanceId === undefined) return undefined;
-      // A repair that is carried on long after its verification does not look again (seed 898 of the first corpus).
-      const since = (isEnd ? timing.verifiedAt : undefined) ?? after.phaseStartedAt;
+      // What a drill launches serves nobody.
+      if ((!isNews && !isEnd) || after.isDrill) return undefined;
+      const since = isEnd ? lastProof(witness, after) : after.phaseStartedAt;
       return servesOrWasDisturbed(witness, newInstanceId, since)
         ? undefined
         : `${after.id} says that ${newInstanceId} ${isEnd ? 'is verified' : 'is in service'}, and it is not`;
     },
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);
-      if (record === undefined || effect.kind !== 'register' || effect.subject !== record.newInstanceId) return undefined;
+      if (record === undefined || effect.kind !== 'register' || effect.subject !== record.newInstanceId || record.revertOf !== undefined) return undefined;
       const status = witness.world.region.findStatus(effect.subject);
       const isFine = (status?.instance === 'ok' && status.system === 'ok') || wasDisturbedSince(witness, effect.subject, record.timing.decidedAt);
       return isFine ? undefined : `${effect.subject} is registered while its status checks are ${status?.instance ?? 'unknown'}`;
@@ -288,10 +204,14 @@ export const invariants: readonly Invariant[] = [
       const recent = world
         .remediations()
         .filter(
-          (record) => record.id !== after.id && record.failure?.guardrail !== 'pause' && secondsBetween(record.timing.decidedAt, world.clock.now()) < seconds,
+          (record) =>
+            record.id !== after.id &&
+            record.request === undefined &&
+            record.failure?.guardrail !== 'pause' &&
+            secondsBetween(record.timing.decidedAt, world.clock.now()) < seconds,
         )
         .map(({ system }) => system);
-      const systems = new Set([...recent, after.system]);
+      const systems = new Set([...recent, ...(after.request === undefined ? [after.system] : [])]);
       return systems.size > limit ? `${after.id} is admitted while ${systems.size} systems asked for a repair within ${seconds} s` : undefined;
     },
   },
@@ -311,6 +231,7 @@ export const invariants: readonly Invariant[] = [
     sentence: 'More than max(1, 50 %) unhealthy open the breaker; one probe at a time may pass; a failed probe stops probing',
     onGuardPassed: (witness, record) => {
       const { world } = witness;
+      if (isWithoutTrouble(record)) return undefined;
       const percent = Math.max(...declaredSince(witness, record.system, world.clock.now()).policies.map(({ spec }) => spec.caps.maxUnhealthyPercent));
       const members = membersOf(witness, record.groupId);
       const unhealthy = unhealthyMembers(witness, record.groupId);
@@ -318,6 +239,7 @@ export const invariants: readonly Invariant[] = [
       const others = runningClaims(witness).filter(({ id, groupId }) => groupId === record.groupId && id !== record.id && witness.guardPassedAt.has(id));
       if (others.length > 0) return `${unhealthy} of ${members} are unhealthy and ${record.id} passes beside ${others.map(({ id }) => id).join(', ')}`;
       const failed = lastProbe(witness, record);
+      witness.openPasses.set(record.groupId, record.id);
       return failed === undefined ? undefined : `${unhealthy} of ${members} are unhealthy, ${failed} has failed, and ${record.id} tries again`;
     },
   },
@@ -326,19 +248,22 @@ export const invariants: readonly Invariant[] = [
     sentence: '3 per slot in any rolling 24 h; replacements that stay unhealthy suspend the group',
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);
-      if (record === undefined || effect.kind !== 'launch') return undefined;
+      if (record === undefined || !tries.has(effect.kind)) return undefined;
       const cap = Math.max(...declaredSince(witness, record.system, effect.at).policies.map(({ spec }) => spec.caps.maxAttemptsPerDay), 0);
       const onSlot = witness.effects.filter(
-        (other) => other.kind === 'launch' && recordOf(witness, other)?.slotId === record.slotId && secondsBetween(other.at, effect.at) < DAY_SECONDS,
+        (other) => tries.has(other.kind) && recordOf(witness, other)?.slotId === record.slotId && secondsBetween(other.at, effect.at) < DAY_SECONDS,
       );
-      return cap > 0 && onSlot.length > cap ? `${effect.subject} is launch ${onSlot.length} for ${record.slotId} within a day` : undefined;
+      const attempts = new Set(onSlot.map(({ remediationId }) => remediationId)).size;
+      return cap > 0 && attempts > cap ? `${effect.subject} is attempt ${attempts} for ${record.slotId} within a day` : undefined;
     },
     onRecord: (witness, { before, after }) => {
       if (before !== undefined || after.state !== 'running') return undefined;
       const ended = witness.world.remediations().filter(({ groupId, state }) => groupId === after.groupId && (state === 'failed' || state === 'succeeded'));
       const sorted = ended.toSorted((left, right) => ((left.timing.endedAt ?? '') < (right.timing.endedAt ?? '') ? -1 : 1));
       const lastGood = sorted.findLastIndex(({ state }) => state === 'succeeded');
-      const bad = sorted.slice(lastGood + 1).filter(({ failure }) => ['await-running', 'await-healthy', 'verify'].includes(failure?.phase ?? ''));
+      const bad = sorted
+        .slice(lastGood + 1)
+        .filter(({ failure }) => ['await-running', 'await-healthy', 'verify', 'await-member', 'verify-serving'].includes(failure?.phase ?? ''));
       return bad.length >= 3 ? `${after.id} is claimed though ${bad.length} replacements of ${after.groupId} in a row did not stay healthy` : undefined;
     },
   },
@@ -346,6 +271,7 @@ export const invariants: readonly Invariant[] = [
     name: 'listed triggers only',
     sentence: 'Only triggers that the policy lists may repair; an alarm with its own action is a veto',
     onGuardPassed: (witness, record) => {
+      if (record.request !== undefined) return undefined;
       const { policies } = declaredSince(witness, record.system, record.timing.decidedAt);
       const name = record.trigger.originalAlarmName;
       const isListed = policies.some(({ spec }) =>
@@ -360,7 +286,7 @@ export const invariants: readonly Invariant[] = [
     name: 'opted in and what it says it is',
     sentence: 'Tag membership, a policy in `auto`, provenance and corroboration; else it is left alone',
     onGuardPassed: (witness, record) => {
-      if (witness.play?.approved.has(record.id) === true) return undefined;
+      if (witness.play?.approved.has(record.id) === true || isWithoutTrouble(record)) return undefined;
       const modes = declaredSince(witness, record.system, record.timing.decidedAt).policies.map(({ spec }) => spec.mode);
       if (!modes.includes('auto')) return `${record.id} passes in mode ${modes.join(', ')} and nobody approved it`;
       const instance = witness.world.region.find(record.oldInstanceId);
@@ -369,8 +295,8 @@ export const invariants: readonly Invariant[] = [
       const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
       if (!systems.some(({ spec }) => spec.access.securityGroups.some((name) => instance.securityGroupNames.includes(name))))
         return `nothing corroborates that ${record.oldInstanceId} belongs to ${record.system}`;
-      if (!systems.some(({ spec }) => witness.world.region.approvedImages(spec.image.role).includes(instance.imageId)))
-        return `${record.oldInstanceId} runs ${instance.imageId}, which was never approved`;
+      const isKnownImage = systems.some(({ spec }) => witness.world.region.approvedImages(spec.image.role).includes(instance.imageId));
+      if (!isKnownImage && !hasPassedDrill(witness, record.system)) return `${record.oldInstanceId} runs ${instance.imageId}, which was never approved`;
       const isStateless = systems.every(({ spec }) => !spec.recovery.stateful);
       return isStateless && instance.dataVolumeIds.length > 0 ? `${record.oldInstanceId} has data volumes though its system is stateless` : undefined;
     },
@@ -379,13 +305,16 @@ export const invariants: readonly Invariant[] = [
     name: 'within its abilities',
     sentence: 'Spot, instance-store and stateful instances have their own capability row; members are repaired through their group',
     onGuardPassed: (witness, record) => {
-      if (witness.play?.approved.has(record.id) === true) return undefined;
+      if (witness.play?.approved.has(record.id) === true || isWithoutTrouble(record) || keepsItsDisks(record)) return undefined;
       const instance = witness.world.region.find(record.oldInstanceId);
-      if (instance?.lifecycle === 'spot') return `${record.oldInstanceId} is a Spot instance`;
+      if (instance?.lifecycle === 'spot' && instance.state !== 'terminated') return `${record.oldInstanceId} is a Spot instance`;
       if (instance?.tags['aws:autoscaling:groupName'] !== undefined && record.path === 'replace')
         return `${record.oldInstanceId} belongs to an Auto Scaling group`;
       const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
-      return systems.length > 0 && systems.every(({ spec }) => spec.recovery.stateful) ? `${record.system} is stateful` : undefined;
+      const isStateful = systems.length > 0 && systems.every(({ spec }) => spec.recovery.stateful);
+      // What it holds on data volumes moves with them; what was written since the snapshot may be lost only where the system says so.
+      const isMovable = (instance?.dataVolumeIds.length ?? 0) > 0 && record.path === 'replace' && systems.some(({ spec }) => spec.recovery.rpoSeconds > 0);
+      return isStateful && !isMovable ? `${record.system} is stateful` : undefined;
     },
   },
   {
@@ -395,8 +324,10 @@ export const invariants: readonly Invariant[] = [
       const { region } = witness.world;
       const instance = region.find(record.oldInstanceId);
       if (instance === undefined || instance.state === 'terminated' || isJustDisturbed(witness, record.oldInstanceId, abilities.lookSeconds)) return undefined;
+      if (isWithoutTrouble(record)) return undefined;
       if (instance.tags[tagKeys.hold] !== undefined) return `${record.oldInstanceId} is on hold`;
       if (instance.tags[tagKeys.quarantine] !== undefined) return `${record.oldInstanceId} is in quarantine`;
+      if (record.request !== undefined) return undefined;
       if (instance.state === 'stopped') return `${record.oldInstanceId} was stopped on purpose`;
       const { policies } = declaredSince(witness, record.system, record.timing.decidedAt);
       const grace = Math.min(...policies.map(({ spec }) => spec.healthCheckGraceSeconds));
@@ -412,8 +343,9 @@ export const invariants: readonly Invariant[] = [
     sentence: 'The newest approved image already verified in this group, else the one healthy peers run; never an untried one',
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);
-      if (record === undefined || effect.kind !== 'launch') return undefined;
-      const { imageId = '' } = effect;
+      // A drill is there to see an image at work that nobody has run.
+      if (record === undefined || effect.imageId === undefined || record.isDrill) return undefined;
+      const { imageId } = effect;
       const image = witness.world.region.findImage(imageId);
       const isFresh = witness.guardPassedAt.get(record.id) ?? effect.at;
       const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
@@ -431,10 +363,10 @@ export const invariants: readonly Invariant[] = [
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);
       if (record === undefined || !isFirstHarm(effect, record)) return undefined;
-      const preflight = record.phases.find(({ name, outcome }) => name === 'preflight' && outcome === 'done');
+      const preflight = record.phases.findLast(({ name, outcome }) => (name === 'preflight' || name === 'preflight-member') && outcome === 'done');
       if (preflight === undefined) return `${effect.kind} of ${effect.subject} before the preflight`;
       const isRecent = (witness.play?.imagesChangedAt ?? 0) >= Date.parse(preflight.endedAt) - abilities.toleranceSeconds * 1000;
-      return isRecent ? undefined : unpreparedLaunch(witness, record);
+      return isRecent || record.path === 'group-member' ? undefined : unpreparedLaunch(witness, record);
     },
   },
   {
@@ -466,7 +398,7 @@ export const invariants: readonly Invariant[] = [
     name: 'undone as captured',
     sentence: 'Compensation restores from the capture',
     onRecord: (witness, { before, after }) => {
-      if (before?.state !== 'running' || after.state !== 'failed' || isHalfDone(after)) return undefined;
+      if (before?.state !== 'running' || after.state !== 'failed') return undefined;
       return leftovers(witness, after);
     },
   },
@@ -474,7 +406,10 @@ export const invariants: readonly Invariant[] = [
     name: 'page armed first',
     sentence: 'A one-time "page anyway" is armed before the execution starts',
     onEffect: (witness, effect) =>
-      effect.kind === 'execute' && !witness.world.pagesArmed.has(effect.subject) ? `the execution of ${effect.subject} starts and no page is armed` : undefined,
+      // Nobody waits for a drill: what becomes of it is told when it ends.
+      effect.kind === 'execute' && !witness.world.pagesArmed.has(effect.subject) && witness.world.remediation(effect.subject)?.isDrill !== true
+        ? `the execution of ${effect.subject} starts and no page is armed`
+        : undefined,
   },
   {
     name: 'at most one repeat',
@@ -507,7 +442,7 @@ export const invariants: readonly Invariant[] = [
     atRest: (witness) => [
       ...witness.world
         .remediations()
-        .filter(({ state }) => state === 'running')
+        .filter(({ state, frozen }) => state === 'running' && (abilities.restartsLostWhileFrozen || frozen === undefined))
         .map(({ id, phase, reason }) => `${id} still runs in ${phase}: ${reason}`),
       ...stillClaimed(witness),
     ],
@@ -520,20 +455,33 @@ export const invariants: readonly Invariant[] = [
   {
     name: 're-delivery changes nothing',
     sentence: 'Re-delivery changes nothing',
-    onHeard: (witness, { signal, result, isRedelivery, wroteTo }) => {
+    onHeard: (_witness, { signal, result, isRedelivery, wroteTo }) => {
       if (!isRedelivery || signal.kind === 'platform.execution') return undefined;
       if (result.kind === 'incident' || result.kind === 'repair')
         return `${signal.kind} of ${signal.subject.id} was delivered again and gave ${result.kind}: ${result.reason}`;
-      const harmless = partitions.systems(witness.world.scope).replace(/#system$/, '#signal');
-      const written = [...wroteTo].filter((partition) => partition !== harmless);
-      return written.length === 0 ? undefined : `${signal.kind} of ${signal.subject.id} was delivered again and wrote to ${written.join(', ')}`;
+      return wroteTo.size === 0 ? undefined : `${signal.kind} of ${signal.subject.id} was delivered again and wrote to ${[...wroteTo].join(', ')}`;
     },
   },
+  ...themeInvariants,
 ];
 
 // --- the longer answers ---------------------------------------------------------------------------------------------------------
 
+/** What counts as an attempt on a slot. */
+const tries: ReadonlySet<Effect['kind']> = new Set(['launch', 'swap-root', 'reboot', 'restart', 'mark-unhealthy', 'standby']);
+
+function hasPassedDrill({ world }: Witness, system: string): boolean {
+  return world.remediations().some((record) => record.isDrill && record.system === system && record.state === 'succeeded');
+}
+
+/** Neither it nor what may follow puts another disk to work. */
+function keepsItsDisks({ path = 'replace', nextPaths = [] }: Remediation): boolean {
+  return [path, ...nextPaths].every((step) => step === 'native-recovery' || step === 'restart' || step === 'reboot');
+}
+
 function touchedByReaper({ world }: Witness, { kind, subject, before }: Effect): string | undefined {
+  // Loose volumes and interfaces have a promise of their own, and a member in standby leaves its group before it ends.
+  if (kind === 'delete' || kind === 'leave-group') return undefined;
   if (kind !== 'terminate') return world.launched.has(subject) ? undefined : `the reaper touches ${subject}, which we never launched`;
   return before?.tags[tagKeys.quarantine] === undefined ? `${subject} is terminated and never was in quarantine` : undefined;
 }
@@ -542,8 +490,9 @@ function touchedByRepair(witness: Witness, effect: Effect): string | undefined {
   const { kind, subject, before } = effect;
   const record = recordOf(witness, effect);
   if (record === undefined) return `${kind} of ${subject} by nobody's remediation`;
+  if (kind === 'clone-alarm' || kind === 'switch-alarm' || kind === 'write-record') return undefined;
   const system = before?.tags[tagKeys.system];
-  const isOurs = witness.world.launched.get(subject) === record.id || (subject === record.oldInstanceId && system === record.system);
+  const isOurs = witness.world.launched.get(subject) === record.id || (isPartOf(witness, record, subject) && system === record.system);
   return isOurs ? undefined : `${kind} of ${subject} (${system ?? 'no system'}) by a repair of ${record.oldInstanceId} of ${record.system}`;
 }
 
@@ -580,6 +529,18 @@ function isYoungerEvidence({ subject, before }: Effect, other: InstanceFacts): b
 
 const describe = (instance: InstanceFacts): string => `${instance.instanceId} is ${instance.state}`;
 
+/** Before the old instance is put away it is looked at the replacement again, right then; before it is taken out, when it came into service. */
+function wasJustSeen(witness: Witness, effect: Effect, record: Remediation & { readonly newInstanceId: string }): boolean {
+  const { newInstanceId, timing } = record;
+  if (effect.kind === 'mark') return isJustDisturbed(witness, newInstanceId, abilities.lookSeconds) || hasBegunBefore(record, effect);
+  return wasDisturbedSince(witness, newInstanceId, timing.inServiceAt ?? timing.decidedAt);
+}
+
+/** The quarantine was begun by an earlier call, which had looked, and is finished now. */
+function hasBegunBefore({ calls }: Remediation, { subject }: Effect): boolean {
+  return (calls[`mark:${subject}`]?.attempt ?? 0) > 1;
+}
+
 function isFencedSystem(witness: Witness, record: Remediation): boolean {
   const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
   return record.topology === 'single' && systems.every(({ spec }) => !spec.concurrencySafe);
@@ -607,17 +568,21 @@ function unhealthyMembers(witness: Witness, groupId: string): number {
   }).length;
 }
 
-/** The id of a failed repair of the group, when it failed while the breaker was open and nothing has succeeded or calmed since. */
-function lastProbe(witness: Witness, record: Remediation): string | undefined {
-  const { world } = witness;
-  const stored = world.store.peek(keys.group(world.scope, record.groupId));
-  const others = world
+/**
+ * The id of the repair that passed last while the breaker had to be open, when it has failed and nothing in the group has changed since:
+ * by what was seen, not by what the rules have noted.
+ */
+function lastProbe({ world, openPasses }: Witness, record: Remediation): string | undefined {
+  const probe = world.remediation(openPasses.get(record.groupId) ?? '');
+  const endedAt = probe?.timing.endedAt;
+  if (probe?.state !== 'failed' || probe.id === record.id || endedAt === undefined || probe.abort !== undefined) return undefined;
+  const hasChanged = [...world.staged.values()].some(
+    ({ place, seed }) => place?.groupId === record.groupId && (world.disturbedAt.get(seed.instanceId) ?? 0) > Date.parse(probe.timing.decidedAt),
+  );
+  const hasSucceeded = world
     .remediations()
-    .filter(({ groupId, id, state }) => groupId === record.groupId && id !== record.id && (state === 'failed' || state === 'succeeded'))
-    .toSorted((left, right) => ((left.timing.endedAt ?? '') < (right.timing.endedAt ?? '') ? 1 : -1));
-  const [newest] = others;
-  const wasProbe = newest?.state === 'failed' && JSON.stringify(stored?.body ?? {}).includes('"isProbeFailed":true');
-  return wasProbe && newest !== undefined ? newest.id : undefined;
+    .some(({ groupId, state, timing }) => groupId === record.groupId && state === 'succeeded' && (timing.endedAt ?? '') > probe.timing.decidedAt);
+  return hasChanged || hasSucceeded ? undefined : probe.id;
 }
 
 function truthOfTrigger(witness: Witness, record: Remediation): string | undefined {
@@ -648,26 +613,42 @@ function pausedBefore(witness: Witness, system: string, moment: Timestamp): stri
   return undefined;
 }
 
-/** Behind the drain nothing is undone: the replacement serves, and the repair finishes or a person is told. */
+/** Behind the drain nothing is undone: the replacement serves and the repair finishes, or it does not and a person is told. */
 function isAfterDrain({ failure, phases }: Remediation): boolean {
   return failure !== undefined && phases.some(({ name, outcome }) => name === 'deregister' && outcome === 'done');
+}
+
+/** A replacement that serves holds the slot, whatever could not be tidied up behind it. */
+function heldByNobody(witness: Witness, { id, newInstanceId, timing }: Remediation): string | undefined {
+  if (newInstanceId === undefined || !witness.world.isServing(newInstanceId) || wasDisturbedSince(witness, newInstanceId, timing.decidedAt)) return undefined;
+  return `${id} has failed behind the drain though ${newInstanceId} serves`;
 }
 
 /** What a failed repair has left of itself: a replacement that runs or serves, an old instance that does not come back. */
 function leftovers(witness: Witness, record: Remediation): string | undefined {
   const { world } = witness;
   const launched = [...world.launched].filter(([, remediationId]) => remediationId === record.id).map(([instanceId]) => instanceId);
-  if (isAfterDrain(record)) return undefined;
-  const running = launched.filter((id) => isUp(world.region.find(id)) && !isUnheard(record, id) && !wasDisturbedSince(witness, id, record.timing.decidedAt));
+  if (!isReplacement(record)) return undefined;
+  if (isAfterDrain(record)) return heldByNobody(witness, record);
+  const running = launched.filter(
+    (id) => isUp(world.region.find(id)) && !isStopStuck(world.region.find(id)) && !wasDisturbedSince(witness, id, record.timing.decidedAt),
+  );
   if (running.length > 0) return `${record.id} has failed and its replacement ${running.join(', ')} is still there`;
   const registered = launched.filter((id) => !wasDisturbedSince(witness, id, record.timing.decidedAt) && isRegistered(witness, id, record));
   if (registered.length > 0) return `${record.id} has failed and its replacement ${registered.join(', ')} is still in the target groups`;
+  // Of two that must never run at once the old one can not start while the stop of the other is stuck.
+  return launched.some((id) => isStopStuck(world.region.find(id))) ? undefined : lossOfOld(witness, record);
+}
+
+/** How the old instance that a failed repair has touched is not what it was. */
+function lossOfOld(witness: Witness, record: Remediation): string | undefined {
+  const { world } = witness;
   const touchedOld = witness.effects.some(
     (effect) => effect.remediationId === record.id && effect.subject === record.oldInstanceId && (effect.kind === 'stop' || effect.kind === 'deregister'),
   );
   const old = world.region.find(record.oldInstanceId);
   if (!touchedOld || old === undefined || wasDisturbedSince(witness, record.oldInstanceId, record.timing.decidedAt)) return undefined;
-  if (!isUp(old)) return `${record.id} has failed and ${describe(old)}`;
+  if (old.state !== 'running') return `${record.id} has failed and ${describe(old)}`;
   const system = declaredSince(witness, record.system, record.timing.decidedAt).systems[0];
   const lost = (system?.spec.targetGroups ?? []).filter((group) =>
     ['unregistered', 'draining'].includes(
@@ -677,9 +658,18 @@ function leftovers(witness: Witness, record: Remediation): string | undefined {
   return lost.length === 0 ? undefined : `${record.id} has failed and ${record.oldInstanceId} is not in ${lost.join(', ')} any more`;
 }
 
-/** Launched, and the answer was lost with the function that asked. */
-function isUnheard(record: Remediation, instanceId: string): boolean {
-  return !abilities.findsUnheardLaunches && record.newInstanceId !== instanceId && record.calls['launch']?.outcomeAt === undefined;
+/** A success rests on a proof that is at most as old as a verification may take. */
+function lastProof(witness: Witness, { system, timing }: Remediation): Timestamp {
+  const { clock } = witness.world;
+  const longest =
+    Math.max(0, ...declaredSince(witness, system, timing.decidedAt).policies.map(({ spec }) => spec.verifiedAfterSeconds)) + VERIFY_MARGIN_SECONDS;
+  const oldest = addSeconds(clock.now(), -longest);
+  return timing.verifiedAt === undefined || timing.verifiedAt < oldest ? oldest : timing.verifiedAt;
+}
+
+/** Put into quarantine, and EC2 takes longer to stop it than the repair may wait. */
+function isStopStuck(instance: InstanceFacts | undefined): boolean {
+  return instance?.state === 'stopping' && instance.tags[tagKeys.quarantine] !== undefined;
 }
 
 function isRegistered(witness: Witness, instanceId: string, record: Remediation): boolean {
@@ -695,6 +685,8 @@ function untold(witness: Witness, record: Remediation): readonly string[] {
   const told = [...witness.world.published.keys()].filter((id) => id.startsWith(`${record.id}:`)).map((id) => id.slice(record.id.length + 1));
   const expects = (steps: readonly string[], why: string): readonly string[] =>
     steps.some((step) => told.includes(step)) ? [] : [`${record.id} ${why}, and nobody was told (${told.join(', ') || 'nothing'})`];
+  // A drill says once what it has shown.
+  if (record.isDrill) return record.state === 'running' || record.state === 'vetoed' ? [] : expects(['drill-ended'], `ended as ${record.state}`);
   const isBegun = witness.guardPassedAt.has(record.id) && record.mode === 'auto';
   const isUnderOther = record.state === 'vetoed' && record.attempt === 0;
   const ending =
@@ -742,6 +734,9 @@ function orphanOf(witness: Witness, { instanceId, tags, state }: InstanceFacts):
   if (tags[tagKeys.hold] !== undefined || state === 'terminated' || state === 'shutting-down' || isKeptByOthers(witness, instanceId)) return undefined;
   const until = tags[tagKeys.quarantineUntil];
   if (until !== undefined) {
+    const by = world.remediation(tags[tagKeys.remediation] ?? '');
+    // What could not be given back stays where it is until a person has seen to it.
+    if (by !== undefined && isHalfDone(by) && (by.parts?.length ?? 0) > 0) return undefined;
     const isForgotten = until < world.clock.now() && state === 'stopped';
     return isForgotten ? `${instanceId} was in quarantine until ${until} and is still ${state}` : undefined;
   }
@@ -753,10 +748,9 @@ function orphanOf(witness: Witness, { instanceId, tags, state }: InstanceFacts):
 const isKeptByOthers = ({ world, play }: Witness, instanceId: string): boolean =>
   world.disturbedAt.has(instanceId) || play?.protectedInstances.has(instanceId) === true;
 
-/**
- * After the drain the replacement is all that serves: a repair that fails there leaves it, and the reaper only reports it. The same of
- * one that could not be undone and says so.
- */
+/** The replacement of a repair that succeeded is no orphan; it is ended, if at all, by people or as the old instance of another repair. */
 function isLeftToPeople(record: Remediation | undefined): boolean {
-  return record !== undefined && (record.state === 'succeeded' || isAfterDrain(record) || isHalfDone(record));
+  // Nobody thaws it, and the reaper believes that it is frozen.
+  const isStuck = record?.state === 'running' && record.frozen !== undefined && !abilities.restartsLostWhileFrozen;
+  return record?.state === 'succeeded' || isStuck;
 }

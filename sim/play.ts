@@ -8,6 +8,7 @@ import { createJournal, type RemediationJournal } from '../core/remediation/jour
 import { pageUnlessRecovered } from '../core/remediation/page.ts';
 import { reapAll } from '../core/remediation/reap.ts';
 import { retryRepairs } from '../core/remediation/retry.ts';
+import { retryDelaySeconds, stepRetries } from '../core/remediation/step-retries.ts';
 import { takeIn, type IntakeResult } from '../core/signals/intake.ts';
 import { readSignals } from '../core/signals/normalise.ts';
 import type { Signal } from '../core/signals/signal.ts';
@@ -67,7 +68,7 @@ const RESENDS_AT_SECONDS = [900, 2700, 3900, 5400, POLLS_END_AT_SECONDS, POLLS_E
 const REAPS_AT_SECONDS = [2700, 7200, 420_000, 424_000] as const;
 const STEP_MILLIS = 400;
 const MAX_RECEIVES = 5;
-const MAX_FAILURES = 4;
+const MAX_PAGE_TRIES = 4;
 const MAX_HAPPENINGS = 20_000;
 
 /** Plays one run: takes what happens next, lets the functions of the platform work on it, and lets faults strike in between. */
@@ -81,8 +82,12 @@ export class Play {
   /** When an image or the capacity for launches last changed, in milliseconds. */
   imagesChangedAt = 0;
   readonly protectedInstances = new Set<string>();
-  /** Messages that were taken in whole, each by the catalog that was in force. */
-  readonly handled: { readonly body: string; readonly catalogs: number }[] = [];
+  /** Volumes and interfaces that nobody may delete: data, or of others. */
+  readonly untouchable = new Set<string>();
+  /** Auto Scaling group → when somebody last changed it, in milliseconds. */
+  readonly groupChangedAt = new Map<string, number>();
+  /** Messages that were taken in whole. */
+  readonly handled: { readonly body: string }[] = [];
   crashes: ArmedCrash[] = [];
   overlaps: ArmedOverlap[] = [];
   delays: { readonly seconds: number; readonly fault: number }[] = [];
@@ -152,9 +157,8 @@ export class Play {
     this.#at((delay?.seconds ?? 0) * 1000 + this.#dice.between(200, 2500), { kind: 'message', message: { body, receives: 1, isRedelivery: false } });
   }
 
-  /** A catalog that moved the instance to another place in between may rightly give another answer: that is no judged re-delivery. */
-  redeliver({ body, catalogs }: { readonly body: string; readonly catalogs: number }): void {
-    this.#at(500, { kind: 'message', message: { body, receives: 1, isRedelivery: catalogs === this.world.catalogs.length } });
+  redeliver({ body }: { readonly body: string }): void {
+    this.#at(500, { kind: 'message', message: { body, receives: 1, isRedelivery: true } });
   }
 
   nameOf(body: string): string {
@@ -300,7 +304,7 @@ export class Play {
       }
     });
     if (!('error' in outcome)) {
-      if (!isRedelivery) this.handled.push({ body, catalogs: world.catalogs.length });
+      if (!isRedelivery) this.handled.push({ body });
       return;
     }
     if (receives < MAX_RECEIVES) this.#at(this.#dice.between(30, 60) * 1000, { kind: 'message', message: { ...message, receives: receives + 1 } });
@@ -321,6 +325,8 @@ export class Play {
   /** The state machine: a step that throws is called again, at last it is given up, and what cannot even be given up fails loudly. */
   async #step(machine: Machine): Promise<void> {
     const { execution, role, giveUp } = machine;
+    // Somebody has stopped it.
+    if (execution.status === 'ended') return;
     const { remediationId } = execution;
     const outcome = await this.#call(
       'driver',
@@ -337,7 +343,7 @@ export class Play {
 
   #stepFailed(machine: Machine, error: unknown): void {
     machine.failures += 1;
-    if (machine.failures <= MAX_FAILURES) return this.#at(1000 * 2 ** (machine.failures - 1), { kind: 'step', machine });
+    if (machine.failures <= stepRetries.maxAttempts) return this.#at(1000 * retryDelaySeconds(machine.failures), { kind: 'step', machine });
     if (machine.giveUp !== undefined) return this.#end(machine, true);
     machine.giveUp = { error: 'States.TaskFailed', cause: String(error) };
     machine.failures = 0;
@@ -355,7 +361,7 @@ export class Play {
       const paged = await pageUnlessRecovered({ ...world.base('page'), store: ports.store, journal: this.#journal(ports, 'page') }, remediationId);
       this.say('page', `${remediationId}: ${paged ? 'a person is paged' : 'silent, it has recovered'}`);
     });
-    if ('error' in outcome && tries < MAX_FAILURES) this.#at(60_000, { kind: 'page', remediationId, tries: tries + 1 });
+    if ('error' in outcome && tries < MAX_PAGE_TRIES) this.#at(60_000, { kind: 'page', remediationId, tries: tries + 1 });
   }
 
   /** Over a fleet in which nothing has changed a poll finds nothing new: it is left out, to save time. */

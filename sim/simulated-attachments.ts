@@ -1,6 +1,7 @@
 import { PermanentError } from '../core/environment/errors.ts';
 import type { Clock } from '../core/environment/ports.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
+import { tagKeys } from '../core/inventory/records.ts';
 import type {
   AddressMover,
   AssociationMover,
@@ -17,6 +18,7 @@ import type {
 } from '../core/remediation/attachment-ports.ts';
 import type { Capture, CapturedDnsRecord } from '../core/remediation/capture.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
+import type { SnapshotKeeper } from '../core/remediation/reaping-ports.ts';
 import { lostAddresses } from '../core/remediation/reachability.ts';
 
 /** Who holds a volume or an interface, and until when that changes. */
@@ -176,6 +178,15 @@ export class SimulatedAttachments implements AttachmentPorts {
     const records = this.#records.map(({ name, values }) => [name, values.join(',')] as const);
     const associations = [...this.#associations].map(([id, { targets }]) => [id, targets.join(',')] as const);
     return Object.fromEntries([...held, ...addresses, ...secondary, ...records, ...associations]);
+  }
+
+  /** What would end with the instance now, beside its root. */
+  endingWith(instanceId: string): readonly string[] {
+    return [...this.#volumes.values(), ...this.#interfaces.values()].flatMap((thing) => {
+      const holding = this.#settled(thing);
+      const id = 'volumeId' in thing ? thing.volumeId : thing.networkInterfaceId;
+      return holding?.instanceId === instanceId && holding.deleteOnTermination ? [id] : [];
+    });
   }
 
   snapshotsTaken(): readonly SnapshotFacts[] {
@@ -381,6 +392,26 @@ export class SimulatedAttachments implements AttachmentPorts {
       const association = this.#need(this.#associations, associationId);
       association.targets = [...new Set(association.targets.map((target) => (target === fromInstanceId ? toInstanceId : target)))];
     },
+  };
+
+  /** Puts a snapshot there that was taken long ago, by a repair or by its owner. */
+  addSnapshot(snapshot: {
+    readonly snapshotId: string;
+    readonly volumeId: string;
+    readonly startedAt: Timestamp;
+    readonly tags: Readonly<Record<string, string>>;
+  }): void {
+    this.#snapshots.set(snapshot.snapshotId, { ...snapshot, state: 'completed', completedAt: snapshot.startedAt });
+  }
+
+  readonly oldSnapshots: SnapshotKeeper = {
+    olderThan: async (at) =>
+      [...this.#snapshots.values()].filter(
+        ({ tags, startedAt, completedAt }) => tags[tagKeys.remediation] !== undefined && startedAt < at && completedAt <= this.#clock.now(),
+      ),
+    hasYounger: async (volumeId, at) =>
+      [...this.#snapshots.values()].some((other) => other.volumeId === volumeId && other.startedAt > at && other.completedAt <= this.#clock.now()),
+    delete: async (snapshotId) => void this.#snapshots.delete(snapshotId),
   };
 
   readonly snapshots: SnapshotTaker = {

@@ -1,13 +1,16 @@
 import { PermanentError } from '../core/environment/errors.ts';
 import type { Clock } from '../core/environment/ports.ts';
+import { present } from '../core/environment/present.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import type { CapturedTarget } from '../core/remediation/capture.ts';
-import type { AutoScalingGroupFacts, GroupChanger, GroupReader, MemberFacts, ScalingActivity } from '../core/remediation/member-ports.ts';
-import type { ImageFacts, InstanceFacts, InstanceState } from '../core/remediation/ports.ts';
+import type { AutoScalingGroupFacts, GroupChanger, GroupReader, LifecycleHook, MemberFacts, ScalingActivity } from '../core/remediation/member-ports.ts';
+import type { ImageFacts, InstanceFacts, InstanceState, TargetRegistrar } from '../core/remediation/ports.ts';
+import type { MemberReleaser } from '../core/remediation/reaping-ports.ts';
 
 /** What groups do to a region. */
 export interface GroupedRegion {
+  readonly registrar: TargetRegistrar;
   find(instanceId: string): InstanceFacts | undefined;
   all(): readonly InstanceFacts[];
   findImage(imageId: string): ImageFacts | undefined;
@@ -19,6 +22,7 @@ export interface GroupedRegion {
     readonly launchedAt: Timestamp;
     readonly availabilityZone: string;
     readonly targets: readonly CapturedTarget[];
+    readonly securityGroupNames?: readonly string[];
   }): void;
 }
 
@@ -31,6 +35,10 @@ export interface GroupSeed {
   /** Tags that its members are launched with, beside the group's own. */
   readonly memberTags: Readonly<Record<string, string>>;
   readonly minHealthyPercentage?: number;
+  readonly hooks?: readonly LifecycleHook[];
+  /** How many it keeps alive by itself; without it, it replaces only what it is asked to. */
+  readonly desiredCapacity?: number;
+  readonly securityGroupNames?: readonly string[];
 }
 
 interface Group {
@@ -40,7 +48,7 @@ interface Group {
   launchFailure: string | undefined;
   readonly activities: ScalingActivity[];
   /** When the next members come into service, and where. */
-  readonly pending: { readonly at: Timestamp; readonly zone: string }[];
+  readonly pending: { readonly at: Timestamp; readonly zone: string; readonly instead?: string }[];
 }
 
 const TERMINATE_SECONDS = 10;
@@ -54,6 +62,11 @@ export class SimulatedGroups {
   readonly #standby = new Set<string>();
   /** Marked members and when they end. */
   readonly #marked = new Map<string, Timestamp>();
+  /** Launched members that wait at a hook before they come into service. */
+  readonly #warming = new Set<string>();
+  readonly #detached = new Set<string>();
+  readonly #passedHooks = new Set<string>();
+  /** What was completed through the port, in order. */
   readonly completedHooks: { readonly hookName: string; readonly instanceId: string }[] = [];
   #launched = 0;
 
@@ -84,6 +97,58 @@ export class SimulatedGroups {
     this.#need(groupName).launchFailure = statusMessage;
   }
 
+  addHook(groupName: string, hook: LifecycleHook): void {
+    const group = this.#need(groupName);
+    group.seed = { ...group.seed, hooks: [...(group.seed.hooks ?? []), hook] };
+  }
+
+  /** Whoever put the hook there completes it for this member. */
+  async passHook(groupName: string, hookName: string, instanceId: string): Promise<boolean> {
+    this.#settle();
+    const facts = this.#region.find(instanceId);
+    const isWaiting = facts !== undefined && this.#openHooks(groupName, facts).some(({ name }) => name === hookName);
+    if (!isWaiting) return false;
+    this.#passedHooks.add(`${hookName} ${instanceId}`);
+    if (this.#warming.has(instanceId) && this.#openHooks(groupName, facts).length === 0) {
+      this.#warming.delete(instanceId);
+      await this.#region.registrar.register(instanceId, this.#need(groupName).seed.targets);
+    }
+    return true;
+  }
+
+  /** The hooks at which it waits now. */
+  #openHooks(groupName: string, { instanceId }: Pick<InstanceFacts, 'instanceId'>): readonly LifecycleHook[] {
+    const endsAt = this.#marked.get(instanceId);
+    const isEnding = endsAt !== undefined && this.#clock.now() >= endsAt;
+    const launching = this.#warming.has(instanceId) ? 'launching' : undefined;
+    const transition = isEnding ? 'terminating' : launching;
+    const hooks = this.#groups.get(groupName)?.seed.hooks ?? [];
+    return hooks.filter((hook) => hook.transition === transition && !this.#passedHooks.has(`${hook.name} ${instanceId}`));
+  }
+
+  /** As a person does by hand, or whoever takes a member away for good. */
+  setDesiredCapacity(groupName: string, desiredCapacity: number): void {
+    const group = this.#need(groupName);
+    group.seed = { ...group.seed, desiredCapacity };
+  }
+
+  desiredCapacityOf(groupName: string): number | undefined {
+    return this.#groups.get(groupName)?.seed.desiredCapacity;
+  }
+
+  /** Why nothing can be asked of it at this moment, for judges. */
+  obstacleOf(groupName: string): string | undefined {
+    const { refreshes, suspended, launchFailure } = this.#need(groupName);
+    if (refreshes.length > 0) return 'it refreshes its instances';
+    if (suspended.length > 0) return 'it has suspended processes';
+    return launchFailure;
+  }
+
+  /** As the group does itself after a health check of its own. */
+  markByItself(instanceId: string): void {
+    this.#mark(instanceId);
+  }
+
   /** The members that were marked unhealthy or put into standby, in order. */
   readonly asked: string[] = [];
 
@@ -94,19 +159,35 @@ export class SimulatedGroups {
   }
 
   #membersOf(name: string): readonly InstanceFacts[] {
-    return this.#region.all().filter(({ tags, state }) => tags[tagKeys.autoScalingGroup] === name && state !== 'terminated');
+    return this.#region
+      .all()
+      .filter(({ tags, state }) => tags[tagKeys.autoScalingGroup] === name && state !== 'terminated')
+      .filter(({ instanceId }) => !this.#detached.has(instanceId));
   }
 
   #settle(): void {
     const now = this.#clock.now();
     for (const [instanceId, endsAt] of this.#marked) {
-      if (now < endsAt) continue;
-      this.#marked.delete(instanceId);
       const name = this.#region.find(instanceId)?.tags[tagKeys.autoScalingGroup] ?? '';
+      if (now < endsAt || this.#openHooks(name, { instanceId }).length > 0) continue;
+      this.#marked.delete(instanceId);
       this.#region.setState(instanceId, 'terminated', 'Ended by its Auto Scaling group');
       this.#note(name, { kind: 'terminate', startedAt: endsAt, state: 'successful', instanceId, description: `Terminating EC2 instance: ${instanceId}` });
     }
-    for (const [name, group] of this.#groups) for (const due of group.pending.filter(({ at }) => at <= now)) this.#launch(name, group, due);
+    for (const [name, group] of this.#groups) {
+      this.#keepCapacity(name, group);
+      // A group launches once the old one has ended.
+      for (const due of group.pending.filter(({ at, instead }) => at <= now && !(instead !== undefined && this.#marked.has(instead))))
+        this.#launch(name, group, due);
+    }
+  }
+
+  /** It notices what ended without its doing. */
+  #keepCapacity(name: string, { seed: { desiredCapacity, zones }, pending }: Group): void {
+    if (desiredCapacity === undefined) return;
+    const alive = this.#membersOf(name).filter(({ instanceId }) => !this.#standby.has(instanceId) && !this.#marked.has(instanceId)).length;
+    for (let missing = desiredCapacity - alive - pending.length; missing > 0; missing -= 1)
+      pending.push({ at: addSeconds(this.#clock.now(), LAUNCH_SECONDS), zone: zones[missing % zones.length] ?? 'none', instead: '' });
   }
 
   #launch(name: string, group: Group, due: Group['pending'][number]): void {
@@ -125,14 +206,17 @@ export class SimulatedGroups {
     group.pending.splice(group.pending.indexOf(due), 1);
     this.#launched += 1;
     const instanceId = `i-${name}-${String(this.#launched).padStart(4, '0')}`;
+    const isHeld = (seed.hooks ?? []).some(({ transition }) => transition === 'launching');
     this.#region.addInstance({
       instanceId,
       imageId: seed.imageId,
       tags: { ...seed.memberTags, [tagKeys.autoScalingGroup]: name },
       launchedAt: due.at,
       availabilityZone: due.zone,
-      targets: seed.targets,
+      targets: isHeld ? [] : seed.targets,
+      ...(seed.securityGroupNames === undefined ? {} : { securityGroupNames: seed.securityGroupNames }),
     });
+    if (isHeld) this.#warming.add(instanceId);
     this.#note(name, { kind: 'launch', startedAt: due.at, state: 'successful', instanceId, description: `Launching a new EC2 instance: ${instanceId}` });
   }
 
@@ -148,7 +232,7 @@ export class SimulatedGroups {
       name,
       minSize: members.length,
       maxSize: members.length + 2,
-      desiredCapacity: members.length,
+      desiredCapacity: seed.desiredCapacity ?? members.length,
       suspendedProcesses: group.suspended,
       members,
       source: seed.imageId === undefined ? { kind: 'none' } : { kind: 'launch-template', id: `lt-${name}`, version: '1' },
@@ -158,16 +242,19 @@ export class SimulatedGroups {
   }
 
   #memberOf({ instanceId, availabilityZone, state }: InstanceFacts): MemberFacts {
-    const isStandby = this.#standby.has(instanceId);
+    const endsAt = this.#marked.get(instanceId);
+    const held = this.#warming.has(instanceId) ? 'Pending:Wait' : undefined;
+    const ending = endsAt !== undefined && this.#clock.now() >= endsAt ? 'Terminating:Wait' : undefined;
     const working = state === 'running' ? 'InService' : 'Terminating';
-    return { instanceId, availabilityZone, lifecycleState: isStandby ? 'Standby' : working, isHealthy: !this.#marked.has(instanceId) };
+    const lifecycleState = this.#standby.has(instanceId) ? 'Standby' : (held ?? ending ?? working);
+    return { instanceId, availabilityZone, lifecycleState, isHealthy: endsAt === undefined };
   }
 
   readonly reader: GroupReader = {
     groupOf: async (instanceId) => {
       this.#settle();
       const facts = this.#region.find(instanceId);
-      const name = facts?.state === 'terminated' ? undefined : facts?.tags[tagKeys.autoScalingGroup];
+      const name = facts?.state === 'terminated' || this.#detached.has(instanceId) ? undefined : facts?.tags[tagKeys.autoScalingGroup];
       const group = name === undefined ? undefined : this.#groups.get(name);
       return name === undefined || group === undefined ? undefined : this.#factsOf(name, group);
     },
@@ -181,7 +268,8 @@ export class SimulatedGroups {
       this.#settle();
       return this.#need(groupName).activities.slice(0, 50);
     },
-    launchImage: async ({ name }) => this.#need(name).seed.imageId,
+    hooks: async (groupName) => this.#need(groupName).seed.hooks ?? [],
+    launchSource: async ({ name }) => ({ instanceTypes: ['t3.micro'], kmsKeyIds: [], ...present({ imageId: this.#need(name).seed.imageId }) }),
   };
 
   readonly changer: GroupChanger = {
@@ -197,8 +285,23 @@ export class SimulatedGroups {
       this.#ask(groupName, instanceId);
       this.#standby.add(instanceId);
     },
-    completeLifecycleAction: async (_groupName, hookName, instanceId) => {
-      this.completedHooks.push({ hookName, instanceId });
+    completeLifecycleAction: async (groupName, hookName, instanceId) => {
+      if (await this.passHook(groupName, hookName, instanceId)) this.completedHooks.push({ hookName, instanceId });
+    },
+  };
+
+  readonly releaser: MemberReleaser = {
+    membership: async (instanceId) => {
+      const group = await this.reader.groupOf(instanceId);
+      const member = group?.members.find((known) => known.instanceId === instanceId);
+      return group === undefined || member === undefined ? undefined : { groupName: group.name, lifecycleState: member.lifecycleState };
+    },
+    release: async (groupName, instanceId) => {
+      const group = await this.reader.read(groupName);
+      const state = group?.members.find((known) => known.instanceId === instanceId)?.lifecycleState;
+      if (state === undefined) return;
+      if (state !== 'Standby') throw new PermanentError(`${instanceId} is ${state}, not in standby, and cannot leave ${groupName}.`);
+      this.#detached.add(instanceId);
     },
   };
 
@@ -213,6 +316,6 @@ export class SimulatedGroups {
   #ask(groupName: string, instanceId: string): void {
     const zone = this.#region.find(instanceId)?.availabilityZone ?? 'none';
     this.asked.push(instanceId);
-    this.#need(groupName).pending.push({ at: addSeconds(this.#clock.now(), LAUNCH_SECONDS), zone });
+    this.#need(groupName).pending.push({ at: addSeconds(this.#clock.now(), LAUNCH_SECONDS), zone, instead: instanceId });
   }
 }

@@ -19,6 +19,16 @@ export class SimulatedLeftBehind implements LeftBehind {
     this.#volumes.set(volume.volumeId, volume);
   }
 
+  findVolume(volumeId: string): LooseVolume | undefined {
+    return this.#volumes.get(volumeId);
+  }
+
+  tagVolume(volumeId: string, tags: Readonly<Record<string, string>>): void {
+    const volume = this.#volumes.get(volumeId);
+    if (volume === undefined) throw new PermanentError(`There is no volume ${volumeId}.`);
+    this.#volumes.set(volumeId, { ...volume, tags: { ...volume.tags, ...tags } });
+  }
+
   addInterface(loose: LooseInterface): void {
     this.#interfaces.set(loose.networkInterfaceId, loose);
   }

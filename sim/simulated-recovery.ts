@@ -12,10 +12,12 @@ import type {
   RootSwapper,
   RootSwapState,
 } from '../core/remediation/recovery-ports.ts';
+import type { SimulatedLeftBehind } from './simulated-left-behind.ts';
 
 /** What the gentler ways change of a region. */
 export interface RecoverableRegion {
   find(instanceId: string): InstanceFacts | undefined;
+  readonly leftBehind: SimulatedLeftBehind;
   setStatus(instanceId: string, check: 'system' | 'instance', value: StatusCheck): void;
   setTargetUnhealthy(instanceId: string, isUnhealthy: boolean): void;
   setImage(instanceId: string, imageId: string): void;
@@ -65,6 +67,8 @@ export class SimulatedRecovery {
   readonly #cures = new Map<string, Cure>();
   readonly #tasks: Task[] = [];
   readonly #commands: Command[] = [];
+  /** How often its root was replaced. */
+  readonly #swapped = new Map<string, number>();
   readonly #swapEndings = new Map<string, RootSwapState>();
   readonly #failingCommands = new Set<string>();
   /** Instances in the order in which they were rebooted. */
@@ -129,10 +133,16 @@ export class SimulatedRecovery {
     if (this.#clock.now() < endsAt) return { taskId, instanceId, state: 'in-progress' };
     if (ending === 'succeeded' && !task.isApplied) {
       this.#region.setImage(instanceId, task.imageId);
+      this.#region.leftBehind.addVolume({ volumeId: this.#rootOf(instanceId), createdAt: this.#need(instanceId).launchedAt, tags: {} });
+      this.#swapped.set(instanceId, (this.#swapped.get(instanceId) ?? 0) + 1);
       this.#apply(instanceId, 'root-swap');
     }
     task.isApplied = true;
     return { taskId, instanceId, state: ending, completedAt: endsAt };
+  }
+
+  #rootOf(instanceId: string): string {
+    return `vol-root${this.#swapped.get(instanceId) ?? 0}-of-${instanceId}`;
   }
 
   readonly rebooter: Rebooter = {
@@ -144,6 +154,8 @@ export class SimulatedRecovery {
   };
 
   readonly rootSwapper: RootSwapper = {
+    rootVolumeOf: async (instanceId) => (this.#region.find(instanceId) === undefined ? undefined : this.#rootOf(instanceId)),
+    keep: async (volumeId, tags) => this.#region.leftBehind.tagVolume(volumeId, tags),
     swap: async ({ remediationId, attempt, instanceId, imageId }) => {
       const token = `${remediationId}-${attempt}`;
       const known = this.#tasks.find((task) => task.token === token);

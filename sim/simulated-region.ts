@@ -34,6 +34,7 @@ import { SimulatedAttachments } from './simulated-attachments.ts';
 import { SimulatedCommands } from './simulated-commands.ts';
 import { SimulatedGroups } from './simulated-groups.ts';
 import { SimulatedLeftBehind } from './simulated-left-behind.ts';
+import { SimulatedPreflight } from './simulated-preflight.ts';
 import { SimulatedRecovery } from './simulated-recovery.ts';
 
 /** One instance of the simulated region; times make its state, so that only the clock moves it. */
@@ -119,6 +120,8 @@ export class SimulatedRegion {
   readonly attachments: SimulatedAttachments;
   readonly recovery: SimulatedRecovery;
   readonly groups: SimulatedGroups;
+  /** What a launch is asked before it: types, snapshots, keys, free addresses. */
+  readonly preflight = new SimulatedPreflight();
   /** Types of which the region has none left. */
   readonly exhaustedTypes = new Set<string>();
 
@@ -178,6 +181,10 @@ export class SimulatedRegion {
       rootDeviceName: '/dev/xvda',
       rootDeviceType: 'ebs',
       createdAt: this.#clock.now(),
+      virtualizationType: 'hvm',
+      isEnaEnabled: true,
+      rootSizeGiB: 8,
+      snapshotIds: [`snap-of-${imageId}`],
       ...facts,
     });
   }

@@ -3,7 +3,8 @@ import { partitions } from '../core/records/keys.ts';
 import type { Remediation } from '../core/remediation/record.ts';
 import type { IntakeResult } from '../core/signals/intake.ts';
 import type { Signal } from '../core/signals/signal.ts';
-import { type Invariant, invariants } from './invariants.ts';
+import { invariants } from './invariants.ts';
+import type { Invariant } from './judging.ts';
 import type { Audience, Play } from './play.ts';
 import type { Effect, Frame, World, Written } from './world.ts';
 
@@ -33,6 +34,10 @@ export class Witness implements Audience {
   readonly buried: string[] = [];
   /** Notification id → how often its delivery was cut off between publishing and the note that it was sent. */
   readonly cutOff = new Map<string, number>();
+  /** Group → the repair that passed last while its breaker had to be open. */
+  readonly openPasses = new Map<string, string>();
+  /** Remediation → how many of its function calls were cut off: what was just done may be asked once more. */
+  readonly retriedCalls = new Map<string, number>();
   /** When a remediation's guard phase passed, by the world's clock, and what was true then. */
   readonly guardPassedAt = new Map<string, Timestamp>();
   /** Remediations in the order in which they were claimed. */
@@ -64,6 +69,8 @@ export class Witness implements Audience {
   /** A function that dies after publishing and before its note is the one case in which a message may come twice. */
   ended(frame: Frame, error: unknown): void {
     if (error === undefined && !frame.hadMishap) return;
+    const { remediationId } = frame;
+    if (remediationId !== undefined) this.retriedCalls.set(remediationId, (this.retriedCalls.get(remediationId) ?? 0) + 1);
     for (const id of this.#published.get(frame) ?? []) this.cutOff.set(id, (this.cutOff.get(id) ?? 0) + 1);
   }
 

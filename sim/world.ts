@@ -11,13 +11,12 @@ import { keys, partitions } from '../core/records/keys.ts';
 import type { RecordStore, RecordWrite } from '../core/records/store.ts';
 import type { ActPorts } from '../core/remediation/phase.ts';
 import type { ExecutionStarter, InstanceFacts, InstanceTerminator, PageTimer, ReplacementLauncher } from '../core/remediation/ports.ts';
-import type { ExecutionWatcher, LeftBehind } from '../core/remediation/reaping-ports.ts';
+import type { ExecutionWatcher, LeftBehind, MemberReleaser, SnapshotKeeper } from '../core/remediation/reaping-ports.ts';
 import type { Remediation } from '../core/remediation/record.ts';
 import type { SignalQueue } from '../core/signals/ports.ts';
 import { quickHash, RunClock, SkewedClock } from './random.ts';
 import { SharedRecordStore } from './shared-record-store.ts';
-import { SimulatedGroups } from './simulated-groups.ts';
-import { SimulatedRecovery } from './simulated-recovery.ts';
+import { type AttachmentSeed, primaryInterfaceId } from './simulated-attachments.ts';
 import { SimulatedRegion } from './simulated-region.ts';
 import { simulatedScope, type Stage, type StagedInstance, START_MILLIS } from './stage.ts';
 
@@ -28,6 +27,8 @@ export type FunctionName = (typeof functionNames)[number];
 /** Everything the rules are given. A new port of the rules is one more line in {@link World.#ports}. */
 export interface SimulatedPorts extends Omit<ActPorts, 'scope' | 'clock'> {
   readonly leftBehind: LeftBehind;
+  readonly members: MemberReleaser;
+  readonly oldSnapshots: SnapshotKeeper;
   readonly executionStates: ExecutionWatcher;
   readonly terminator: InstanceTerminator;
   readonly inventory: InventoryReader;
@@ -52,6 +53,23 @@ export interface Effect {
     | 'drop-profile'
     | 'mark'
     | 'terminate'
+    | 'rejoin'
+    | 'restore-profile'
+    | 'unmark'
+    | 'clone-alarm'
+    | 'switch-alarm'
+    | 'detach'
+    | 'attach'
+    | 'keep'
+    | 'point-address'
+    | 'write-record'
+    | 'retarget'
+    | 'snapshot'
+    | 'delete'
+    | 'mark-unhealthy'
+    | 'standby'
+    | 'leave-group'
+    | 'complete-hook'
     | 'reboot'
     | 'swap-root'
     | 'restart'
@@ -59,8 +77,10 @@ export interface Effect {
     | 'execute';
   readonly at: Timestamp;
   readonly by: FunctionName;
-  /** Instance id, notification id or execution name. */
+  /** Instance id, notification id or execution name; of what is nobody's, its own id. */
   readonly subject: string;
+  /** The volume, interface, address, record, association or alarm that is changed. */
+  readonly thing?: string;
   readonly before: InstanceFacts | undefined;
   readonly remediationId?: string;
   readonly imageId?: string;
@@ -88,11 +108,25 @@ export interface Execution {
   status: 'running' | 'ended';
 }
 
+/** The names by which `SimulatedAttachments.holders` calls them. */
+function thingsOf({ volumes = [], interfaces = [], elasticIps = [], records = [], associations = [] }: AttachmentSeed): readonly string[] {
+  return [
+    ...volumes.map(({ volumeId }) => volumeId),
+    ...interfaces.map(({ networkInterfaceId }) => networkInterfaceId),
+    ...elasticIps.map(({ publicIpAddress }) => publicIpAddress),
+    ...records.map(({ name }) => name),
+    ...associations.map(({ associationId }) => associationId),
+  ];
+}
+
 /** How long after a change reads may still show what was before, in a window of eventual consistency. */
 interface Stale {
   readonly until: number;
   readonly facts: InstanceFacts | undefined;
 }
+
+/** Of the interface that an instance was launched with: the instance. */
+const ownerOfPrimary = (networkInterfaceId: string): string => networkInterfaceId.slice(primaryInterfaceId('').length);
 
 const silentLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 export const simulatedHasher: Hasher = { sha256: quickHash };
@@ -103,14 +137,14 @@ export class World {
   readonly scope = simulatedScope;
   readonly stage: Stage;
   readonly region: SimulatedRegion;
-  readonly groups: SimulatedGroups;
-  readonly recovery: SimulatedRecovery;
   readonly store: SharedRecordStore;
   readonly ports: SimulatedPorts;
   readonly clocks: Readonly<Record<FunctionName, SkewedClock>>;
   /** Catalogs that have been in force, oldest first, with when; the last one is. */
   readonly catalogs: { readonly at: Timestamp; readonly catalog: CompiledCatalog }[];
   readonly staged = new Map<string, StagedInstance>();
+  /** What instances were given beside themselves: volume, interface, public address, record name, association → instance. */
+  readonly things = new Map<string, string>();
   /** Launched by us: instance → remediation. */
   readonly launched = new Map<string, string>();
   /** When the world last did something to an instance without us. */
@@ -141,8 +175,6 @@ export class World {
     this.stage = stage;
     this.catalogs = [{ at: this.clock.now(), catalog: stage.catalogs[0] }];
     this.region = new SimulatedRegion(this.clock, { statusCheckSeconds: 70 });
-    this.groups = new SimulatedGroups(this.clock, this.region);
-    this.recovery = new SimulatedRecovery(this.clock, this.region);
     this.region.nameLaunched = (count) => `i-0000${String(count).padStart(6, '0')}`;
     this.store = new SharedRecordStore(this.clock, { isStrict: options.isStrict ?? false, ...(options.from === undefined ? {} : { from: options.from }) });
     this.clocks = { signals: this.#clock(), driver: this.#clock(), poll: this.#clock(), sweep: this.#clock(), reap: this.#clock(), page: this.#clock() };
@@ -223,10 +255,22 @@ export class World {
       this.staged.set(staged.seed.instanceId, staged);
       if (staged.alarmName !== undefined)
         this.region.addAlarm({ name: staged.alarmName, state: 'OK', instanceId: staged.seed.instanceId, hasOwnAction: staged.hasOwnAction });
+      this.#equip(staged);
     }
+    for (const group of this.stage.groups) this.region.groups.addGroup(group);
   }
 
-  #note(kind: Effect['kind'], subject: string, more: Pick<Effect, 'imageId'> = {}): void {
+  /** What it has beside itself. Its DNS records name the address that it got. */
+  #equip({ seed: { instanceId }, attachments, capability }: StagedInstance): void {
+    if (capability !== undefined) this.region.recovery.setCapability(instanceId, capability);
+    if (attachments === undefined) return;
+    const address = this.region.find(instanceId)?.privateIpAddress ?? '';
+    const records = (attachments.records ?? []).map((record) => ({ ...record, values: [address] }));
+    this.region.attachments.give(instanceId, { ...attachments, records });
+    for (const thing of thingsOf(attachments)) this.things.set(thing, instanceId);
+  }
+
+  #note(kind: Effect['kind'], subject: string, more: Pick<Effect, 'imageId' | 'thing'> = {}): void {
     const { by, remediationId } = this.frame;
     const before = this.region.find(subject);
     if (this.staleMillis > 0 && kind !== 'publish' && kind !== 'execute')
@@ -248,16 +292,19 @@ export class World {
       ...this.#readers(),
       ...this.#movers(),
       images: region.images,
+      preflight: region.preflight.reader,
       captures: region.captures,
       alarms: region.alarms,
       evidence: region.evidence,
-      alarmCloner: region.alarmCloner,
       ...this.#attachments(),
       ...this.#recovery(),
       ...this.#groups(),
+      alarmCloner: this.#alarmCloner(),
       commands: region.commands,
       dashboards: region.dashboards,
-      leftBehind: region.leftBehind,
+      leftBehind: this.#leftBehind(),
+      members: region.groups.releaser,
+      oldSnapshots: region.attachments.oldSnapshots,
       executionStates: { stateOf: async (name) => this.executions.get(name)?.status ?? 'absent' },
       queue: {
         send: async (messages) => {
@@ -328,10 +375,7 @@ export class World {
   #movers(): Pick<SimulatedPorts, 'launcher' | 'registrar' | 'power' | 'quarantine' | 'terminator'> {
     const { region } = this;
     const { launcher, registrar, power, quarantine, terminator } = region;
-    const noted = <Result>(kind: Effect['kind'], instanceId: string, call: () => Promise<Result>): Promise<Result> => {
-      this.#note(kind, instanceId);
-      return call();
-    };
+    const noted = <Result>(kind: Effect['kind'], instanceId: string, call: () => Promise<Result>): Promise<Result> => this.#noted(kind, instanceId, call);
     return {
       launcher: { rehearse: (request) => launcher.rehearse(request), launch: (request) => this.#launch(request) },
       registrar: {
@@ -344,24 +388,108 @@ export class World {
         isolate: (id, vpcId) => noted('isolate', id, () => quarantine.isolate(id, vpcId)),
         dropProfile: (id) => noted('drop-profile', id, () => quarantine.dropProfile(id)),
         mark: (id, tags, removed) => noted('mark', id, () => quarantine.mark(id, tags, removed)),
+        rejoin: (id, groups) => noted('rejoin', id, () => quarantine.rejoin(id, groups)),
+        restoreProfile: (id, arn) => noted('restore-profile', id, () => quarantine.restoreProfile(id, arn)),
+        unmark: (id, removed, tags) => noted('unmark', id, () => quarantine.unmark(id, removed, tags)),
       },
       terminator: { quarantined: () => terminator.quarantined(), terminate: (id) => noted('terminate', id, () => terminator.terminate(id)) },
     };
   }
 
+  #noted<Result>(kind: Effect['kind'], instanceId: string, call: () => Promise<Result>, thing?: string): Promise<Result> {
+    this.#note(kind, instanceId, thing === undefined ? {} : { thing });
+    return call();
+  }
+
   #attachments(): Pick<SimulatedPorts, 'volumes' | 'interfaces' | 'addresses' | 'dnsRecords' | 'associations' | 'snapshots'> {
     const { volumes, interfaces, addresses, dnsRecords, associations, snapshots } = this.region.attachments;
-    return { volumes, interfaces, addresses, dnsRecords, associations, snapshots };
+    const holderOf = (thing: string): string => this.region.attachments.holders()[thing] ?? thing;
+    return {
+      volumes: {
+        ...volumes,
+        detach: (id, from, isForced) => this.#noted('detach', from, () => volumes.detach(id, from, isForced), id),
+        attach: (id, to, device) => this.#noted('attach', to, () => volumes.attach(id, to, device), id),
+        setDeleteOnTermination: (of, device, isDeleted) => this.#noted('keep', of, () => volumes.setDeleteOnTermination(of, device, isDeleted), device),
+      },
+      interfaces: {
+        ...interfaces,
+        detach: (id, isForced) => this.#noted('detach', holderOf(id), () => interfaces.detach(id, isForced), id),
+        attach: (id, to, index) => this.#noted('attach', to, () => interfaces.attach(id, to, index), id),
+        setDeleteOnTermination: (id, isDeleted) => this.#noted('keep', holderOf(id), () => interfaces.setDeleteOnTermination(id, isDeleted), id),
+        assignPrivateAddresses: (id, given) =>
+          this.#noted('point-address', ownerOfPrimary(id), () => interfaces.assignPrivateAddresses(id, given), given.join(',')),
+      },
+      addresses: {
+        ...addresses,
+        associate: (id, to, address) => this.#noted('point-address', ownerOfPrimary(to), () => addresses.associate(id, to, address), id),
+      },
+      dnsRecords: {
+        ...dnsRecords,
+        replace: (name, expected, values) => this.#noted('write-record', this.#ofFrame(name.name), () => dnsRecords.replace(name, expected, values), name.name),
+      },
+      associations: {
+        ...associations,
+        retarget: (id, from, to) => this.#noted('retarget', to, () => associations.retarget(id, from, to), id),
+      },
+      snapshots: { ...snapshots, take: (of, ids, tags) => this.#noted('snapshot', of, () => snapshots.take(of, ids, tags)) },
+    };
+  }
+
+  /** A record of a zone names an address; who changes it does so for the instance of its repair. */
+  #ofFrame(otherwise: string): string {
+    return this.remediation(this.frame.remediationId ?? '')?.oldInstanceId ?? otherwise;
   }
 
   /** The gentler ways; they change an instance without replacing it. */
   #recovery(): Pick<SimulatedPorts, 'recovery' | 'rebooter' | 'rootSwapper' | 'processRestarter'> {
-    const { reader, rebooter, rootSwapper, processRestarter } = this.recovery;
-    return { recovery: reader, rebooter, rootSwapper, processRestarter };
+    const { reader, rebooter, rootSwapper, processRestarter } = this.region.recovery;
+    return {
+      recovery: reader,
+      rebooter: { reboot: (id) => this.#noted('reboot', id, () => rebooter.reboot(id)) },
+      rootSwapper: {
+        ...rootSwapper,
+        swap: (request) => {
+          this.#note('swap-root', request.instanceId, { imageId: request.imageId });
+          return rootSwapper.swap(request);
+        },
+      },
+      processRestarter: { ...processRestarter, restart: (request) => this.#noted('restart', request.instanceId, () => processRestarter.restart(request)) },
+    };
   }
 
   #groups(): Pick<SimulatedPorts, 'groups' | 'groupChanger'> {
-    return { groups: this.groups.reader, groupChanger: this.groups.changer };
+    const { reader, changer } = this.region.groups;
+    return {
+      groups: reader,
+      groupChanger: {
+        ...changer,
+        markUnhealthy: (id) => this.#noted('mark-unhealthy', id, () => changer.markUnhealthy(id)),
+        enterStandby: (group, id) => this.#noted('standby', id, () => changer.enterStandby(group, id)),
+        completeLifecycleAction: (group, hook, id) => this.#noted('complete-hook', id, () => changer.completeLifecycleAction(group, hook, id), hook),
+      },
+    };
+  }
+
+  #alarmCloner(): SimulatedPorts['alarmCloner'] {
+    const { alarmCloner } = this.region;
+    const of = (alarmName: string): string => this.region.findAlarm(alarmName)?.instanceId ?? alarmName;
+    return {
+      clone: (name, original, from, to) => this.#noted('clone-alarm', to, () => alarmCloner.clone(name, original, from, to), name),
+      retire: (name) => this.#noted('switch-alarm', of(name), () => alarmCloner.retire(name), name),
+      revive: (name) => this.#noted('switch-alarm', of(name), () => alarmCloner.revive(name), name),
+    };
+  }
+
+  #leftBehind(): LeftBehind {
+    const { leftBehind } = this.region;
+    return {
+      instances: () => leftBehind.instances(),
+      volumes: () => leftBehind.volumes(),
+      interfaces: () => leftBehind.interfaces(),
+      rootSnapshotOf: (id) => leftBehind.rootSnapshotOf(id),
+      deleteVolume: (id) => this.#noted('delete', id, () => leftBehind.deleteVolume(id)),
+      deleteInterface: (id) => this.#noted('delete', id, () => leftBehind.deleteInterface(id)),
+    };
   }
 
   async #launch(request: Parameters<ReplacementLauncher['launch']>[0]): Promise<{ readonly instanceId: string }> {

@@ -2,6 +2,7 @@ import { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { Route53Client } from '@aws-sdk/client-route-53';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { boundedClientOptions } from '../platform/client-options.ts';
@@ -20,6 +21,8 @@ export interface FleetClients {
   readonly cloudWatch: CloudWatchClient;
   readonly ec2: EC2Client;
   readonly elb: ElasticLoadBalancingV2Client;
+  /** Only asked about keys that encrypt the fleet's volumes. */
+  readonly kms: KMSClient;
   readonly route53: Route53Client;
   readonly ssm: SSMClient;
 }
@@ -42,6 +45,7 @@ export function createFleetClients(fleet: ClientSettings = {}, control: ClientSe
     cloudWatch: new CloudWatchClient({ ...options, ...control }),
     ec2: new EC2Client(fleetOptions),
     elb: new ElasticLoadBalancingV2Client(fleetOptions),
+    kms: new KMSClient(fleetOptions),
     route53: new Route53Client(fleetOptions),
     ssm: new SSMClient(fleetOptions),
   };

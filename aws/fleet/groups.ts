@@ -7,15 +7,24 @@ import {
   DescribeAutoScalingInstancesCommand,
   DescribeInstanceRefreshesCommand,
   DescribeLaunchConfigurationsCommand,
+  DescribeLifecycleHooksCommand,
   DescribeScalingActivitiesCommand,
   EnterStandbyCommand,
   type LaunchTemplateSpecification,
   SetInstanceHealthCommand,
 } from '@aws-sdk/client-auto-scaling';
-import { DescribeLaunchTemplateVersionsCommand, type EC2Client, RunInstancesCommand } from '@aws-sdk/client-ec2';
+import { DescribeLaunchTemplateVersionsCommand, type EC2Client, type ResponseLaunchTemplateData, RunInstancesCommand } from '@aws-sdk/client-ec2';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
-import type { AutoScalingGroupFacts, GroupChanger, GroupReader, MemberLaunchRehearsal, ScalingActivity } from '../../core/remediation/member-ports.ts';
+import type {
+  AutoScalingGroupFacts,
+  GroupChanger,
+  GroupReader,
+  LifecycleHook,
+  MemberLaunchRehearsal,
+  MemberLaunchSource,
+  ScalingActivity,
+} from '../../core/remediation/member-ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { tagsOf } from './instance-facts.ts';
 import { absentOr } from './instance-reader.ts';
@@ -29,7 +38,8 @@ export function createGroupReader(autoScaling: AutoScalingClient, ec2: EC2Client
     read: (groupName) => readGroup(autoScaling, groupName),
     openRefreshes: (groupName) => readRefreshes(autoScaling, groupName),
     activities: (groupName) => readActivities(autoScaling, groupName),
-    launchImage: (group) => readLaunchImage(autoScaling, ec2, group),
+    hooks: (groupName) => readHooks(autoScaling, groupName),
+    launchSource: (group) => readLaunchSource(autoScaling, ec2, group),
   };
 }
 
@@ -76,9 +86,15 @@ const setPercentage = (percentage: number | undefined): number | undefined => (p
 function sourceOf(group: AutoScalingGroup): AutoScalingGroupFacts['source'] {
   const template: LaunchTemplateSpecification | undefined = group.LaunchTemplate ?? group.MixedInstancesPolicy?.LaunchTemplate?.LaunchTemplateSpecification;
   const id = template?.LaunchTemplateId;
-  if (id !== undefined) return { kind: 'launch-template', id, version: template?.Version ?? '$Default' };
+  if (id !== undefined) return { kind: 'launch-template', id, version: template?.Version ?? '$Default', ...overridesOf(group) };
   const name = group.LaunchConfigurationName;
   return name === undefined ? { kind: 'none' } : { kind: 'launch-configuration', name };
+}
+
+/** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LaunchTemplateOverrides.html */
+function overridesOf({ MixedInstancesPolicy }: AutoScalingGroup): { readonly instanceTypes?: readonly string[] } {
+  const instanceTypes = (MixedInstancesPolicy?.LaunchTemplate?.Overrides ?? []).flatMap(({ InstanceType }) => InstanceType ?? []);
+  return instanceTypes.length === 0 ? {} : { instanceTypes };
 }
 
 /** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstanceRefresh.html: the states in which it is over. */
@@ -122,26 +138,52 @@ export function activityOf({ ActivityId, StartTime, StatusCode, Description = ''
   };
 }
 
+/** https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_LifecycleHook.html */
+const transitions: Readonly<Record<string, LifecycleHook['transition']>> = {
+  'autoscaling:EC2_INSTANCE_LAUNCHING': 'launching',
+  'autoscaling:EC2_INSTANCE_TERMINATING': 'terminating',
+};
+
+/** All in one answer: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeLifecycleHooks.html */
+async function readHooks(autoScaling: AutoScalingClient, groupName: string): Promise<readonly LifecycleHook[]> {
+  const answer = await callAws(`read the lifecycle hooks of ${groupName}`, () =>
+    autoScaling.send(new DescribeLifecycleHooksCommand({ AutoScalingGroupName: groupName })),
+  );
+  return (answer.LifecycleHooks ?? []).flatMap(({ LifecycleHookName: name, LifecycleTransition }) => {
+    const transition = transitions[LifecycleTransition ?? ''];
+    return name === undefined || transition === undefined ? [] : [{ name, transition }];
+  });
+}
+
 const absentTemplates: readonly string[] = ['InvalidLaunchTemplateId.NotFound', 'InvalidLaunchTemplateId.VersionNotFound', 'InvalidLaunchTemplateId.Malformed'];
 
-async function readLaunchImage(autoScaling: AutoScalingClient, ec2: EC2Client, { source }: AutoScalingGroupFacts): Promise<string | undefined> {
+async function readLaunchSource(autoScaling: AutoScalingClient, ec2: EC2Client, { source }: AutoScalingGroupFacts): Promise<MemberLaunchSource | undefined> {
   switch (source.kind) {
     case 'launch-template': {
       // An image may be named by a parameter; resolved as a launch would: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeLaunchTemplateVersions.html
       const answer = await absentOr(`read the launch template ${source.id}`, absentTemplates, () =>
         ec2.send(new DescribeLaunchTemplateVersionsCommand({ LaunchTemplateId: source.id, Versions: [source.version], ResolveAlias: true })),
       );
-      return answer?.LaunchTemplateVersions?.[0]?.LaunchTemplateData?.ImageId;
+      const data = answer?.LaunchTemplateVersions?.[0]?.LaunchTemplateData;
+      return data === undefined ? undefined : templateSource(data, source.instanceTypes);
     }
     case 'launch-configuration': {
       const answer = await callAws(`read the launch configuration ${source.name}`, () =>
         autoScaling.send(new DescribeLaunchConfigurationsCommand({ LaunchConfigurationNames: [source.name] })),
       );
-      return answer.LaunchConfigurations?.[0]?.ImageId;
+      const [found] = answer.LaunchConfigurations ?? [];
+      return found === undefined ? undefined : { instanceTypes: ofOne(found.InstanceType), kmsKeyIds: [], ...present({ imageId: found.ImageId }) };
     }
     case 'none':
       return undefined;
   }
+}
+
+const ofOne = (value: string | undefined): readonly string[] => (value === undefined ? [] : [value]);
+
+function templateSource(data: ResponseLaunchTemplateData, instanceTypes: readonly string[] = ofOne(data.InstanceType)): MemberLaunchSource {
+  const keys = (data.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.KmsKeyId ?? []);
+  return { instanceTypes, kmsKeyIds: [...new Set(keys)], ...present({ imageId: data.ImageId }) };
 }
 
 export function createGroupChanger(autoScaling: AutoScalingClient, ec2: EC2Client): GroupChanger {
@@ -149,19 +191,19 @@ export function createGroupChanger(autoScaling: AutoScalingClient, ec2: EC2Clien
     rehearse: (request) => rehearse(ec2, request),
     markUnhealthy: (instanceId) => markUnhealthy(autoScaling, instanceId),
     enterStandby: (groupName, instanceId) => enterStandby(autoScaling, groupName, instanceId),
-    completeLifecycleAction: async (groupName, hookName, instanceId) => {
-      await callAws(`complete ${hookName} for ${instanceId}`, () =>
-        autoScaling.send(
-          new CompleteLifecycleActionCommand({
-            AutoScalingGroupName: groupName,
-            LifecycleHookName: hookName,
-            InstanceId: instanceId,
-            LifecycleActionResult: 'CONTINUE',
-          }),
-        ),
-      );
-    },
+    completeLifecycleAction: (groupName, hookName, instanceId) => completeLifecycleAction(autoScaling, groupName, hookName, instanceId),
   };
+}
+
+/** One that was completed by an earlier, unanswered call or by somebody else has no active action any more: it waits for nothing. */
+async function completeLifecycleAction(autoScaling: AutoScalingClient, groupName: string, hookName: string, instanceId: string): Promise<void> {
+  const input = { AutoScalingGroupName: groupName, LifecycleHookName: hookName, InstanceId: instanceId, LifecycleActionResult: 'CONTINUE' };
+  try {
+    await autoScaling.send(new CompleteLifecycleActionCommand(input));
+  } catch (error) {
+    const isOver = codeOf(error) === 'ValidationError' && error instanceof Error && error.message.includes('No active Lifecycle Action');
+    if (!isOver) throw toPortError(error, `complete ${hookName} for ${instanceId}`);
+  }
 }
 
 type Rehearsal = Awaited<ReturnType<GroupChanger['rehearse']>>;

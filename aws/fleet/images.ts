@@ -1,5 +1,6 @@
-import { DescribeImagesCommand, type EC2Client } from '@aws-sdk/client-ec2';
+import { type BlockDeviceMapping, DescribeImagesCommand, type EC2Client, type Image } from '@aws-sdk/client-ec2';
 import { paginateGetParameterHistory, type SSMClient } from '@aws-sdk/client-ssm';
+import { present } from '../../core/environment/present.ts';
 import { parseTimestamp } from '../../core/environment/time.ts';
 import type { ImageFacts, ImageReader } from '../../core/remediation/ports.ts';
 import { absentOr } from './instance-reader.ts';
@@ -24,7 +25,13 @@ async function describeImage(ec2: EC2Client, imageId: string): Promise<ImageFact
     ec2.send(new DescribeImagesCommand({ ImageIds: [imageId], IncludeDisabled: true })),
   );
   const image = answer?.Images?.[0];
-  if (image === undefined) return undefined;
+  return image === undefined ? undefined : imageFacts(imageId, image);
+}
+
+function imageFacts(imageId: string, image: Image): ImageFacts {
+  const mappings = image.BlockDeviceMappings ?? [];
+  const isRoot = ({ DeviceName }: BlockDeviceMapping): boolean => DeviceName === image.RootDeviceName;
+  const rootFirst = [...mappings.filter(isRoot), ...mappings.filter((mapping) => !isRoot(mapping))];
   return {
     imageId,
     state: image.State ?? 'unknown',
@@ -32,6 +39,15 @@ async function describeImage(ec2: EC2Client, imageId: string): Promise<ImageFact
     rootDeviceName: image.RootDeviceName ?? '/dev/xvda',
     rootDeviceType: image.RootDeviceType === 'instance-store' ? 'instance-store' : 'ebs',
     createdAt: parseTimestamp(image.CreationDate ?? '') ?? UNKNOWN_CREATION,
+    // Said only of images on which it is set: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html
+    isEnaEnabled: image.EnaSupport === true,
+    snapshotIds: rootFirst.flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []),
+    ...present({
+      ownerId: image.OwnerId,
+      bootMode: image.BootMode,
+      virtualizationType: image.VirtualizationType,
+      rootSizeGiB: mappings.find(isRoot)?.Ebs?.VolumeSize,
+    }),
   };
 }
 

@@ -1,5 +1,4 @@
 import {
-  DescribeSubnetsCommand,
   type EC2Client,
   type Instance,
   ModifyNetworkInterfaceAttributeCommand,
@@ -12,11 +11,7 @@ import { tagKeys } from '../../core/inventory/records.ts';
 import { InsufficientCapacityError, type LaunchRequest, type ReplacementLauncher } from '../../core/remediation/ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { tagsOf } from './instance-facts.ts';
-import { absentOr } from './instance-reader.ts';
 import { launchInput } from './launch-input.ts';
-
-/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions */
-const MAX_TAGS = 50;
 
 type Rehearsal = Awaited<ReturnType<ReplacementLauncher['rehearse']>>;
 
@@ -25,31 +20,22 @@ export function createLauncher(ec2: EC2Client): ReplacementLauncher {
 }
 
 async function rehearse(ec2: EC2Client, request: LaunchRequest): Promise<Rehearsal> {
-  const tagCount = Object.keys(request.tags).length;
-  if (tagCount > MAX_TAGS) return { kind: 'impossible', reason: `The replacement would have ${tagCount} tags; EC2 allows ${MAX_TAGS}` };
-  const { subnetId } = request.capture;
-  const subnets = await absentOr(`describe the subnet ${subnetId}`, ['InvalidSubnetID.NotFound'], () =>
-    ec2.send(new DescribeSubnetsCommand({ SubnetIds: [subnetId] })),
-  );
-  if (subnets === undefined) return { kind: 'impossible', reason: `The subnet ${subnetId} does not exist any more` };
-  const free = subnets.Subnets?.[0]?.AvailableIpAddressCount ?? 0;
-  if (free < 1) return { kind: 'impossible', reason: `The subnet ${subnetId} has no free address` };
-  return dryRun(ec2, await launchInput(ec2, request), free);
+  return dryRun(ec2, await launchInput(ec2, request));
 }
 
 /** A dry run that would have worked answers with the error DryRunOperation: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html */
-async function dryRun(ec2: EC2Client, input: RunInstancesCommandInput, free: number): Promise<Rehearsal> {
+async function dryRun(ec2: EC2Client, input: RunInstancesCommandInput): Promise<Rehearsal> {
   try {
     await ec2.send(new RunInstancesCommand({ ...input, DryRun: true }));
   } catch (error) {
-    return readRefusal(error, free);
+    return readRefusal(error);
   }
   throw new PermanentError('EC2 answered a dry run as if it were none; nothing more is tried. Look for an instance that nobody asked for.');
 }
 
-function readRefusal(error: unknown, free: number): Rehearsal {
+function readRefusal(error: unknown): Rehearsal {
   const code = codeOf(error) ?? '';
-  if (code === 'DryRunOperation') return { kind: 'possible', reason: `EC2's dry run passed; the subnet has ${free} free addresses` };
+  if (code === 'DryRunOperation') return { kind: 'possible', reason: "EC2's dry run passed" };
   const mapped = toPortError(error, 'rehearse the launch');
   // A lack of capacity has the status of a server that is unwell, yet it is an answer: the old instance must not be touched for it.
   // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html

@@ -7,6 +7,7 @@ import { createFleetClients, type FleetClients } from './clients.ts';
 import { createGroupReader } from './groups.ts';
 import { createImageReader } from './images.ts';
 import { createInstanceReader } from './instance-reader.ts';
+import { createPreflightReader } from './preflight.ts';
 import { createRecoveryReader } from './recovery.ts';
 import { createTargetReader } from './targets.ts';
 
@@ -19,7 +20,7 @@ export interface Keeper {
 
 /** What reading phases use, on AWS. */
 export function createObservePorts({ store, scope, clock }: Keeper, clients: FleetClients = createFleetClients()): ObservePorts {
-  const { autoScaling, cloudWatch, ec2, elb, ssm } = clients;
+  const { autoScaling, cloudWatch, ec2, elb, kms, ssm } = clients;
   return {
     store,
     scope,
@@ -31,5 +32,6 @@ export function createObservePorts({ store, scope, clock }: Keeper, clients: Fle
     alarms: createAlarmReader(cloudWatch),
     recovery: createRecoveryReader(ec2, ssm),
     groups: createGroupReader(autoScaling, ec2),
+    preflight: createPreflightReader(ec2, kms),
   };
 }

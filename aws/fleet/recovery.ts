@@ -1,5 +1,6 @@
 import {
   CreateReplaceRootVolumeTaskCommand,
+  CreateTagsCommand,
   DescribeInstanceAttributeCommand,
   DescribeInstancesCommand,
   DescribeInstanceTypesCommand,
@@ -115,9 +116,21 @@ export function createRecoveryPorts(ec2: EC2Client, ssm: SSMClient): RecoveryPor
     rebooter: {
       reboot: async (instanceId) => void (await callAws(`reboot ${instanceId}`, () => ec2.send(new RebootInstancesCommand({ InstanceIds: [instanceId] })))),
     },
-    rootSwapper: { swap: (request) => swapRoot(ec2, request) },
+    rootSwapper: {
+      swap: (request) => swapRoot(ec2, request),
+      rootVolumeOf: (instanceId) => readRootVolume(ec2, instanceId),
+      keep: async (volumeId, tags) => {
+        const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+        await callAws(`tag the volume ${volumeId}`, () => ec2.send(new CreateTagsCommand({ Resources: [volumeId], Tags })));
+      },
+    },
     processRestarter: { restart: (request) => restart(ssm, request), outcome: (commandId, instanceId) => readOutcome(ssm, commandId, instanceId) },
   };
+}
+
+async function readRootVolume(ec2: EC2Client, instanceId: string): Promise<string | undefined> {
+  const { RootDeviceName, BlockDeviceMappings = [] } = (await readInstance(ec2, instanceId)) ?? {};
+  return BlockDeviceMappings.find(({ DeviceName }) => DeviceName !== undefined && DeviceName === RootDeviceName)?.Ebs?.VolumeId;
 }
 
 /** At most 64 ASCII characters: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html */

@@ -53,11 +53,13 @@ interface TopicsEnvironment extends RecordsEnvironment {
   readonly TOPIC_HIGH_ARN: string;
   readonly TOPIC_WARNING_ARN: string;
   readonly TOPIC_INFO_ARN: string;
+  readonly CONSOLE_DOCUMENTS?: string | undefined;
 }
 
 /** A record keeper that can also tell people. */
 export interface Platform extends RecordKeeper {
   readonly publisher: NotificationPublisher;
+  readonly consoleDocuments: readonly string[];
   readonly journal: RemediationJournal;
 }
 
@@ -72,5 +74,6 @@ export function createPlatform(serviceName: string, environment: TopicsEnvironme
       info: environment.TOPIC_INFO_ARN,
     },
   });
-  return { ...keeper, publisher, journal: createJournal({ ...keeper, publisher }) };
+  const consoleDocuments = environment.CONSOLE_DOCUMENTS?.split(',') ?? [];
+  return { ...keeper, publisher, consoleDocuments, journal: createJournal({ ...keeper, publisher, consoleDocuments }) };
 }

@@ -7,8 +7,9 @@ import type { CatalogContent, System } from '../../core/catalog/schema.ts';
 import type { Scope } from '../../core/environment/ports.ts';
 import { addSeconds } from '../../core/environment/time.ts';
 import { etaSeconds } from '../../core/incidents/eta.ts';
-import { groupIdOf } from '../../core/inventory/classify.ts';
-import { type InstanceRecord, instanceType } from '../../core/inventory/records.ts';
+import { present } from '../../core/environment/present.ts';
+import { groupIdOf, slotIdOf } from '../../core/inventory/classify.ts';
+import { type InstanceRecord, instanceType, tagKeys } from '../../core/inventory/records.ts';
 import { partitions } from '../../core/records/keys.ts';
 import { readAll } from '../../core/records/record-type.ts';
 import { type Backtest, backtest as replay, type BacktestEpisode, type BacktestInput, type BacktestPlace } from '../../core/remediation/backtest.ts';
@@ -32,7 +33,7 @@ const DEFAULT_DAYS = 30;
 const DAY_SECONDS = 86_400;
 
 /** What is known of an instance: of the past, the present is the best witness there is. */
-type Known = Pick<InstanceRecord, 'instanceId' | 'system' | 'role' | 'slotId'>;
+type Known = Pick<InstanceRecord, 'instanceId' | 'system' | 'role' | 'slotId' | 'autoScalingGroup'> & { readonly availabilityZone?: string };
 
 interface Sources {
   readonly scope: Scope;
@@ -108,17 +109,28 @@ function linesOf(file: string): readonly string[] {
 }
 
 const inventorySchema = z.array(
-  z.object({ instanceId: z.string(), system: z.nullish(z.string()), role: z.nullish(z.string()), slotId: z.nullish(z.string()) }),
+  z.object({
+    instanceId: z.string(),
+    system: z.nullish(z.string()),
+    role: z.nullish(z.string()),
+    slotId: z.nullish(z.string()),
+    autoScalingGroup: z.nullish(z.string()),
+    availabilityZone: z.nullish(z.string()),
+  }),
 );
 
 function readInventory(file: string): readonly Known[] {
   const parsed = inventorySchema.safeParse(jsonOf(textOf(file)));
   if (!parsed.success) throw new CliError(`${file} is no inventory. Make one with: npm run -s perennial -- inventory list --json --region <region> > ${file}`);
-  return parsed.data.map(({ instanceId, system, role, slotId }) => ({
+  return parsed.data.map(({ instanceId, ...known }) => ({
     instanceId,
-    ...(system == null ? {} : { system }),
-    ...(role == null ? {} : { role }),
-    ...(slotId == null ? {} : { slotId }),
+    ...present({
+      system: known.system ?? undefined,
+      role: known.role ?? undefined,
+      slotId: known.slotId ?? undefined,
+      autoScalingGroup: known.autoScalingGroup ?? undefined,
+      availabilityZone: known.availabilityZone ?? undefined,
+    }),
   }));
 }
 
@@ -175,7 +187,16 @@ function placeIn(catalog: CatalogContent, known: Known | undefined, signal: Sign
     ({ metadata, spec }) => metadata.name === known?.system || (known === undefined && spec.alarms.some((glob) => matchesGlob(glob, signal.rule))),
   );
   if (system === undefined) return undefined;
-  return { system, role: known?.role ?? system.spec.image.role, slotId: known?.slotId ?? `${system.metadata.name}/${signal.subject.id}` };
+  const memberId = known?.autoScalingGroup === undefined ? undefined : known.instanceId;
+  return { system, role: known?.role ?? system.spec.image.role, slotId: slotOf(known, system.metadata.name, signal.subject.id), ...present({ memberId }) };
+}
+
+/** What the inventory says; of a member that it does not place, its group in its zone. */
+function slotOf(known: Known | undefined, system: string, instanceId: string): string {
+  if (known?.slotId !== undefined) return known.slotId;
+  const { autoScalingGroup, availabilityZone = 'none' } = known ?? {};
+  if (autoScalingGroup === undefined) return `${system}/${instanceId}`;
+  return slotIdOf({ instanceId, availabilityZone, tags: { [tagKeys.autoScalingGroup]: autoScalingGroup } }, system);
 }
 
 /** The instances of every group: those of the inventory, and those that only the events name. */
@@ -186,12 +207,14 @@ function membersByGroup(
 ): ReadonlyMap<string, ReadonlySet<string>> {
   const members = new Map<string, Set<string>>();
   const add = (groupId: string, slotId: string): void => void members.set(groupId, (members.get(groupId) ?? new Set()).add(slotId));
-  for (const { instanceId, system, role, slotId } of instances) {
-    if (system !== undefined && role !== undefined) add(groupIdOf(system, role), slotId ?? instanceId);
+  for (const { instanceId, system, role, slotId, autoScalingGroup } of instances) {
+    // Members of an Auto Scaling group share a slot, and count one by one.
+    const name = autoScalingGroup === undefined ? (slotId ?? instanceId) : instanceId;
+    if (system !== undefined && role !== undefined) add(groupIdOf(system, role), name);
   }
   for (const signal of signals) {
     const place = placeOf(signal);
-    if (place !== undefined) add(groupIdOf(place.system.metadata.name, place.role), place.slotId);
+    if (place !== undefined) add(groupIdOf(place.system.metadata.name, place.role), place.memberId ?? place.slotId);
   }
   return members;
 }
@@ -204,13 +227,14 @@ function render({ episodes, totals, notEvaluated }: Backtest, rejected: ReadEven
     episode.system ?? '-',
     episode.place,
     episode.verdict,
+    episode.path ?? '-',
     episode.isPaged ? 'page' : '-',
     episode.savedSeconds === null ? '-' : spoken(episode.savedSeconds),
     episode.guardrail === null ? episode.reason : `${episode.guardrail}: ${episode.reason}`,
   ]);
   const left = rows.length > MAX_ROWS ? [`… and ${rows.length - MAX_ROWS} more; --json gives all`] : [];
   return [
-    table(['at', 'system', 'place', 'verdict', 'page', 'saved', 'reason'], rows.slice(0, MAX_ROWS), 'No trouble in these events.'),
+    table(['at', 'system', 'place', 'verdict', 'path', 'page', 'saved', 'reason'], rows.slice(0, MAX_ROWS), 'No trouble in these events.'),
     ...left,
     '',
     `Would replace ${totals['would-replace']}, vetoed ${totals.vetoed}, over by themselves ${totals['recovered-by-itself']}, under repair already ${totals['under-repair']}, incident only ${totals['incident-only']}, unknown ${totals.unknown}.`,

@@ -82,6 +82,8 @@ function render(answer: Plan): string {
   ].join('\n');
 }
 
+const preflightLine = ({ verdict, name, reason }: Plan['preflight'][number]): string => `${verdict.padEnd(9)} ${name}: ${reason}`;
+
 /** What would happen, without saying why it does. */
 export function renderPlan(answer: Plan): string {
   return [
@@ -91,6 +93,7 @@ export function renderPlan(answer: Plan): string {
     ...answer.phases.map((phase, index) => `  ${String(index + 1).padStart(2)}. ${phase.name.padEnd(16)} ${phase.summary}`),
     'Guardrails, as they answer now:',
     ...answer.guardrails.map((guardrail) => `  ${guardrail.verdict.padEnd(7)} ${guardrail.name}: ${guardrail.reason}`),
+    ...list('Preflight, as it answers now', answer.preflight.map(preflightLine), 'nothing would be launched'),
     ...list('Would stop it now', answer.wouldStop, 'nothing'),
     ...list('Kept', answer.kept, 'nothing'),
     ...list('Cannot be kept', answer.cannotKeep, 'nothing is lost'),

@@ -50,10 +50,10 @@ const maximumRounds = 10;
  * A copy without the keys that this version does not know: a function version pinned by an open remediation
  * (design.md section 4) may meet a catalog that a newer Perennial has published.
  */
-function dropUnknownKeys(stored: unknown): unknown {
+function dropUnknownKeys(schema: z.ZodMiniType, stored: unknown): unknown {
   let candidate = stored;
   for (let round = 0; round < maximumRounds; round += 1) {
-    const parsed = compiledCatalogSchema.safeParse(candidate);
+    const parsed = schema.safeParse(candidate);
     const unknown = parsed.success ? [] : parsed.error.issues.filter((issue) => issue.code === 'unrecognized_keys');
     if (unknown.length === 0) return candidate;
     candidate = unknown.reduce((value, issue) => withoutKeys(value, issue.path, issue.keys), candidate);
@@ -61,8 +61,16 @@ function dropUnknownKeys(stored: unknown): unknown {
   return candidate;
 }
 
-/** A compiled catalog as it was stored, perhaps by a newer Perennial; see {@link dropUnknownKeys}. */
-export const storedCatalogSchema: z.ZodMiniType<CompiledCatalog> = z.pipe(z.transform(dropUnknownKeys), compiledCatalogSchema);
+/** The same for what was stored, perhaps by a newer Perennial; see {@link dropUnknownKeys}. */
+export function storedFormOf<Body>(schema: z.ZodMiniType<Body>): z.ZodMiniType<Body> {
+  return z.pipe(
+    z.transform((stored: unknown) => dropUnknownKeys(schema, stored)),
+    schema,
+  );
+}
+
+/** A compiled catalog as it was stored. */
+export const storedCatalogSchema: z.ZodMiniType<CompiledCatalog> = storedFormOf(compiledCatalogSchema);
 
 /** Reads a compiled catalog from JSON. Errors: {@link CatalogUnreadableError}. */
 export function parseCompiledCatalog(stored: unknown): CompiledCatalog {

@@ -46,6 +46,8 @@ export const keys = {
   pause: (scope: Scope, target: string) => keyOf(scope, 'pause', target),
   capture: (scope: Scope, instanceId: string) => keyOf(scope, 'capture', instanceId),
   remediation: (scope: Scope, remediationId: string) => keyOf(scope, 'remediation', remediationId),
+  /** What the catalog declared when it was claimed. */
+  declaration: (scope: Scope, remediationId: string) => keyOf(scope, 'declaration', remediationId),
   incident: (scope: Scope, incidentId: string) => keyOf(scope, 'incident', incidentId),
   /** Which incident is open at a place (a slot, else a subject). */
   incidentPlace: (scope: Scope, place: string) => keyOf(scope, 'incident-place', place),
@@ -58,6 +60,8 @@ export const keys = {
     sort: `${remediationId}#${instanceId}`,
   }),
   signal: (scope: Scope, fingerprint: string) => keyOf(scope, 'signal', fingerprint),
+  /** One very event, whatever place it was said of. */
+  signalEvent: (scope: Scope, eventId: string) => keyOf(scope, 'signal-event', eventId),
   notification: (scope: Scope, notificationId: string) => keyOf(scope, 'notification', notificationId),
   objectiveState: (scope: Scope, objective: string) => keyOf(scope, 'slo', objective),
   objectiveDay: (scope: Scope, objective: string, day: string): RecordKey => ({

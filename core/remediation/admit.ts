@@ -1,5 +1,6 @@
 import type { RemediationPolicy, System } from '../catalog/schema.ts';
 import type { Clock, Hasher, Scope } from '../environment/ports.ts';
+import { present } from '../environment/present.ts';
 import { addSeconds, type Timestamp } from '../environment/time.ts';
 import { pageAfterSeconds } from '../incidents/eta.ts';
 import { keys } from '../records/keys.ts';
@@ -10,7 +11,7 @@ import { claim, type ClaimRule } from './claim.ts';
 import { isTriggerListed } from './triggers.ts';
 import { pastRecoverySeconds } from './history.ts';
 import type { ExecutionStarter, PageTimer } from './ports.ts';
-import { allPhasesOf, procedureVersion, traitsOf } from './procedure.ts';
+import { allPhasesOf, failureModeOf, procedureVersion, traitsOf } from './procedure.ts';
 import { type PathName, type PhaseName, pauseType, type Remediation, remediationType } from './record.ts';
 
 export interface AdmitPorts {
@@ -74,6 +75,7 @@ export async function admit(ports: AdmitPorts, request: AdmitRequest): Promise<A
   const paused = earlier === undefined ? await pausedBy(ports, request.system.metadata.name) : undefined;
   if (paused !== undefined) return recordVeto(ports, build, 'pause', paused);
   const outcome = await claim(ports, {
+    system: request.system,
     policy: request.policy,
     groupMembers: request.groupMembers,
     systemsInCatalog: request.systemsInCatalog,
@@ -192,16 +194,21 @@ function handMade(course: Course | undefined, isFenced: boolean): Partial<Remedi
     case 'replace':
       return {};
     case 'revert': {
-      const { id, oldInstanceId, newInstanceId } = course.revertOf;
+      const { id, oldInstanceId, newInstanceId, parts } = course.revertOf;
       const instances = newInstanceId === undefined ? { oldInstanceId } : { oldInstanceId, newInstanceId };
-      return { ...instances, revertOf: id, ...startOf(isFenced ? 'revert-fenced' : 'revert', isFenced) };
+      // What had to stop to give its things away must stop to get them back.
+      const known = { isFenced: isFenced || failureModeOf(course.revertOf) === 'fenced', ...present({ parts }) };
+      return { ...instances, revertOf: id, ...known, ...startOf(known.isFenced ? 'revert-fenced' : 'revert', known) };
     }
     case 'drill':
-      return { isDrill: true, drill: { groupId: course.groupId }, ...startOf('drill', isFenced) };
+      return { isDrill: true, drill: { groupId: course.groupId }, ...startOf('drill', { isFenced }) };
   }
 }
 
-function startOf(path: PathName, isFenced: boolean): Pick<Remediation, 'path' | 'pathReason' | 'phase' | 'remaining'> {
-  const [phase = 'finish', ...remaining]: readonly PhaseName[] = allPhasesOf(path, traitsOf({ isFenced, topology: 'multiple' }));
+function startOf(
+  path: PathName,
+  known: Required<Pick<Remediation, 'isFenced'>> & Pick<Remediation, 'parts'>,
+): Pick<Remediation, 'path' | 'pathReason' | 'phase' | 'remaining'> {
+  const [phase = 'finish', ...remaining]: readonly PhaseName[] = allPhasesOf(path, traitsOf({ ...known, topology: 'multiple' }));
   return { path, pathReason: 'A person asked for it', phase, remaining };
 }

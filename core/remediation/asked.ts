@@ -28,14 +28,12 @@ export const NO_INSTANCE_YET = 'no-instance-yet';
 
 /** Why a remediation cannot be taken back, if so: from its record alone. What EC2 says is asked by the guard phase. Pure. */
 export function revertRefusal(record: Remediation): string | undefined {
-  const { id, state, newInstanceId, isDrill, revertOf, parts = [], path = 'replace' } = record;
+  const { id, state, newInstanceId, isDrill, revertOf, path = 'replace' } = record;
   if (state === 'running') return `${id} is still running (${record.phase}). To undo it while it runs: abort`;
   if (isDrill) return `${id} was a drill; there is nothing to take back`;
   if (revertOf !== undefined) return `${id} has itself taken ${revertOf} back. To go forward again, replace the instance`;
   if (state !== 'succeeded' || newInstanceId === undefined) return `${id} ended ${state} and has replaced nothing`;
   if (path !== 'replace') return `${id} repaired by the path "${path}", which keeps no old instance to swap back to`;
-  if (parts.length > 0)
-    return `${id} moved ${parts.join(', ')} to ${newInstanceId}; a revert does not move them back. Do it by hand, or replace ${newInstanceId}`;
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 import type { CatalogContent, RemediationPolicy, System } from '../catalog/schema.ts';
 import type { Hasher, Scope } from '../environment/ports.ts';
+import { present } from '../environment/present.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
 import { groupIdOf } from '../inventory/classify.ts';
 import { placeOfSubject, type Signal } from '../signals/signal.ts';
@@ -8,7 +9,8 @@ import { type ClaimState, decideClaim, emptyPlatform } from './claim.ts';
 import { closedBreaker } from './breaker.ts';
 import { releaseGroup, releasePlatform, releaseSlot } from './finish.ts';
 import { isTriggerListed } from './triggers.ts';
-import type { Group, Platform, Remediation, Slot } from './record.ts';
+import { ladderOf } from './path-choice.ts';
+import type { Group, PathName, Platform, Remediation, Slot } from './record.ts';
 
 /*
  * What a policy would have done with the signals of the past (design section 9). The same claim and the same trigger list decide as
@@ -20,6 +22,8 @@ export interface BacktestPlace {
   readonly system: System;
   readonly slotId: string;
   readonly role: string;
+  /** The member of an Auto Scaling group that is in trouble, where the inventory says that it is one: its slot is its group in its zone. */
+  readonly memberId?: string;
 }
 
 export interface BacktestInput {
@@ -47,6 +51,8 @@ export interface BacktestEpisode {
   /** The guardrail that would have stopped it. */
   readonly guardrail: string | null;
   readonly reason: string;
+  /** The way it would have been repaired; absent where only the moment could have told. */
+  readonly path?: PathName;
   /** Whether a person would have been paged. */
   readonly isPaged: boolean;
   /** How long the trouble lasted, in seconds; `null` when its end is not among the signals. */
@@ -55,7 +61,7 @@ export interface BacktestEpisode {
   readonly savedSeconds: number | null;
 }
 
-type Judged = Pick<BacktestEpisode, 'verdict' | 'guardrail' | 'reason'>;
+type Judged = Pick<BacktestEpisode, 'verdict' | 'guardrail' | 'reason' | 'path'>;
 
 export interface Backtest {
   readonly episodes: readonly BacktestEpisode[];
@@ -128,12 +134,20 @@ class Replay {
     if (before.slot.remediationId !== undefined)
       return { verdict: 'under-repair', guardrail: null, reason: `The repair that ${before.slot.remediationId} had begun was still running` };
     const id = `rem-${signal.at}-${place.slotId}`;
-    const rule = { policy, groupMembers: this.#input.membersOf(before.group.id), systemsInCatalog: this.#input.catalog.systems.length };
+    const { systems } = this.#input.catalog;
+    const rule = { policy, groupMembers: this.#input.membersOf(before.group.id), systemsInCatalog: systems.length, ...memberOf(place) };
     const decision = decideClaim(before, rule, id, signal.at);
     this.#keep(decision.state);
     if (decision.kind === 'refuse') return { verdict: 'vetoed', guardrail: decision.guardrail, reason: decision.reason };
     const record = this.#recordOf(place, policy, signal, id, decision.attempt);
-    return this.#begin(record, place, policy, trouble) ?? { verdict: 'would-replace', guardrail: null, reason: decision.reason };
+    return (
+      this.#begin(record, place, policy, trouble) ?? {
+        verdict: 'would-replace',
+        guardrail: null,
+        reason: decision.reason,
+        ...present({ path: pathOf(place, policy) }),
+      }
+    );
   }
 
   /** Gives a verdict only for what ends by itself in the pending time. */
@@ -149,9 +163,9 @@ class Replay {
     return undefined;
   }
 
-  #recordOf({ system, slotId, role }: BacktestPlace, policy: RemediationPolicy, signal: Signal, id: string, attempt: number): Remediation {
+  #recordOf({ system, slotId, role, ...place }: BacktestPlace, policy: RemediationPolicy, signal: Signal, id: string, attempt: number): Remediation {
     const trigger = { kind: signal.kind, rule: signal.rule, fingerprint: id, at: signal.at, summary: signal.summary };
-    const slot = { id: slotId, groupId: groupIdOf(system.metadata.name, role), instanceId: signal.subject.id };
+    const slot = { id: slotId, groupId: groupIdOf(system.metadata.name, role), instanceId: signal.subject.id, ...memberOf(place) };
     return buildRemediation(this.#input, { system, policy, slot, trigger, incidentId: 'inc-backtest' }, id, attempt, signal.at, 0);
   }
 
@@ -180,6 +194,18 @@ class Replay {
 
 function calmed(group: Group, slotId: string): Group {
   return { ...group, unhealthy: group.unhealthy.filter((entry) => entry.slotId !== slotId) };
+}
+
+const memberOf = ({ memberId }: Pick<BacktestPlace, 'memberId'>): { readonly memberId?: string } => (memberId === undefined ? {} : { memberId });
+
+/**
+ * Known without a look at the instance: a member goes through its group; and where the ladder has the full replacement only and nothing is
+ * waited for, that is the way. All else depends on status checks and agents of that moment.
+ */
+function pathOf({ memberId }: BacktestPlace, { spec }: RemediationPolicy): PathName | undefined {
+  if (memberId !== undefined) return 'group-member';
+  const isOnlyWay = ladderOf(spec).every((step) => step === 'replace') && spec.nativeRecoverySeconds === 0;
+  return isOnlyWay ? 'replace' : undefined;
 }
 
 /** Severities for which somebody is paged when no repair comes. */

@@ -1,4 +1,4 @@
-import type { RemediationPolicy } from '../catalog/schema.ts';
+import type { RemediationPolicy, System } from '../catalog/schema.ts';
 import { RetryableError } from '../environment/errors.ts';
 import type { Clock, Scope } from '../environment/ports.ts';
 import { secondsBetween, type Timestamp } from '../environment/time.ts';
@@ -7,6 +7,7 @@ import { readRecord, type Versioned, writeOf } from '../records/record-type.ts';
 import { RecordConflictError, type RecordStore, type RecordWrite } from '../records/store.ts';
 import { closedBreaker, groupLimit, nextBreaker, nextPlatform } from './breaker.ts';
 import { beginRepair, causeRefusal, noteTrouble as noteCauses, openCausesOf } from './cause-breaker.ts';
+import { declarationWrite } from './declaration.ts';
 import { type Group, groupType, type Platform, platformType, type Remediation, remediationType, type Slot, slotType } from './record.ts';
 import { isTroubleOf } from './unhealthy.ts';
 
@@ -182,6 +183,8 @@ export interface ClaimPorts {
 export interface ClaimRequest extends ClaimRule {
   readonly slot: { readonly id: string; readonly system: string; readonly groupId: string; readonly instanceId: string };
   readonly remediationId: string;
+  /** What declares it, kept for the case that it leaves the catalog in the middle of the repair. */
+  readonly system?: System;
   /** Builds the record once the attempt is known. */
   readonly build: (attempt: number, now: Timestamp) => Remediation;
 }
@@ -253,6 +256,11 @@ function claimWrites(
   ];
 }
 
+function declarationWrites({ scope }: ClaimPorts, { system, policy }: ClaimRequest, remediation: Remediation | undefined): readonly RecordWrite[] {
+  if (remediation === undefined || system === undefined) return [];
+  return [declarationWrite(scope, remediation.id, { claimedAt: remediation.timing.decidedAt, system, policy })];
+}
+
 async function tryClaim(ports: ClaimPorts, request: ClaimRequest): Promise<ClaimOutcome | 'conflict'> {
   const { slot: place, remediationId } = request;
   const existing = await readRecord(ports.store, remediationType, keys.remediation(ports.scope, remediationId));
@@ -262,7 +270,7 @@ async function tryClaim(ports: ClaimPorts, request: ClaimRequest): Promise<Claim
   const decision = decideClaim(stateOf(stored, place), request, remediationId, now);
   const remediation = decision.kind === 'claim' ? request.build(decision.attempt, now) : undefined;
   try {
-    await ports.store.write(claimWrites(ports, stored, decision.state, remediation));
+    await ports.store.write([...claimWrites(ports, stored, decision.state, remediation), ...declarationWrites(ports, request, remediation)]);
   } catch (error) {
     if (error instanceof RecordConflictError) return 'conflict';
     throw error;

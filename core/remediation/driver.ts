@@ -1,5 +1,6 @@
 import { PermanentError, RetryableError } from '../environment/errors.ts';
 import { secondsBetween, type Timestamp } from '../environment/time.ts';
+import { readDeclaration } from './declaration.ts';
 import type { DriverAnswer } from './driver-answer.ts';
 import { finish } from './finish.ts';
 import { FREEZE_PAGE_SECONDS, freeze, frozenBy, phaseSeconds, readSwitches, type Switches, thaw } from './freeze.ts';
@@ -11,7 +12,8 @@ import { confirm } from './phases/confirm.ts';
 import { evidence } from './phases/evidence.ts';
 import { awaitThrowaway, launchThrowaway } from './phases/drill.ts';
 import { guardAny } from './phases/guard-by-hand.ts';
-import { launch, preflight } from './phases/launch.ts';
+import { launch } from './phases/launch.ts';
+import { preflight } from './phases/preflight.ts';
 import { moveAddresses, returnAddresses } from './phases/addresses.ts';
 import { moveAssociations, returnAssociations } from './phases/associations.ts';
 import { moveRecords, returnRecords } from './phases/dns-records.ts';
@@ -20,13 +22,14 @@ import { snapshot } from './phases/snapshot.ts';
 import { defuse, moveVolumes, rearm, rearmOld, returnVolumes } from './phases/volumes.ts';
 import { fence, quarantine, quarantineNew, startOld } from './phases/quarantine.ts';
 import { awaitOldHealthy, releaseOld, returnNew } from './phases/revert.ts';
+import { completeHooks } from './phases/complete-hooks.ts';
 import { awaitMember, preflightMember, quarantineMember, replaceMember } from './phases/members.ts';
-import { awaitNativeRecovery, awaitRecovered, awaitSwap, reboot, restartProcess, swapRoot, verifyServing } from './phases/recovery.ts';
+import { awaitNativeRecovery, awaitRecovered, awaitSwap, keepRoot, reboot, restartProcess, swapRoot, verifyServing } from './phases/recovery.ts';
 import { awaitOldRunning, awaitRunning } from './phases/running.ts';
 import { awaitHealthy, deregister, deregisterNew, drain, register, registerOld, restoreOld, verify } from './phases/targets.ts';
 import { transferAlarms } from './phases/transfer-alarms.ts';
 import { deadlineSeconds } from './policy.ts';
-import { failureModeOf, keepsInstance, phasesOf, rowOf, undoOf } from './procedure.ts';
+import { failureModeOf, goesOnRegardless, keepsInstance, phasesOf, rowOf, undoOf } from './procedure.ts';
 import type { Pause, PhaseName, Remediation } from './record.ts';
 import { RemediationSession } from './session.ts';
 
@@ -98,8 +101,10 @@ const actPhases = {
   'restart-process': restartProcess,
   reboot,
   'swap-root': swapRoot,
+  'keep-root': keepRoot,
   'preflight-member': preflightMember,
   'replace-member': replaceMember,
+  'complete-hooks': completeHooks,
   'quarantine-member': quarantineMember,
 } as const satisfies Partial<Record<PhaseName, ActPhase>>;
 
@@ -140,7 +145,8 @@ export async function advance(ports: DriverPorts, remediationId: string, role: '
   const row = rowOf(record.phase);
   if (giveUp === undefined && row.role !== role)
     return { remediationId, next: row.role, waitSeconds: 0, outcome: 'open', reason: `${record.phase} is for ${row.role}` };
-  const result = giveUp === undefined ? await runBounded(ports, session, switches) : givenUp(giveUp);
+  // Nobody gives up to record the end: without it nothing would be free again, and a success must be proved all the same.
+  const result = giveUp === undefined || record.phase === 'finish' ? await runBounded(ports, session, switches) : givenUp(giveUp);
   return settle(ports, session, result);
 }
 
@@ -155,10 +161,11 @@ function givenUp(giveUp: GiveUp): PhaseResult {
 /** Runs the phase; throttles wait, permanent errors fail it, the deadline ends it. A bug surfaces as an error of the function. */
 async function runBounded(ports: DriverPorts, session: RemediationSession, switches: Switches): Promise<PhaseResult> {
   const { record } = session;
-  const declared = await ports.declared(record.system);
+  const inForce = await ports.declared(record.system);
+  const declared = inForce ?? (await readDeclaration(ports.observe, record.id));
   if (declared === undefined) return { kind: 'failed', reason: `The system ${record.system} or its policy is not in the catalog any more` };
   const limitSeconds = deadlineSeconds(rowOf(record.phase).deadline, declared.policy);
-  const result = await runGuarded(ports, session, declared, switches);
+  const result = await runGuarded(ports, session, declared, { ...switches, isRetired: inForce === undefined });
   if (result.kind !== 'wait') return result;
   const elapsed = phaseSeconds(record, ports.observe.clock.now());
   if (elapsed > limitSeconds) return { kind: 'failed', reason: `${record.phase} took longer than its ${limitSeconds} s: ${result.reason}` };
@@ -167,10 +174,13 @@ async function runBounded(ports: DriverPorts, session: RemediationSession, switc
 
 type Declared = Pick<PhaseContext<unknown>, 'system' | 'policy' | 'windows'>;
 
-async function runGuarded(ports: DriverPorts, session: RemediationSession, declared: Declared, switches: Switches): Promise<PhaseResult> {
+/** What takes a repair to its safe point: the switches, and whether its system has left the catalog. */
+type Stops = Switches & { readonly isRetired: boolean };
+
+async function runGuarded(ports: DriverPorts, session: RemediationSession, declared: Declared, stops: Stops): Promise<PhaseResult> {
   try {
     session.guardMutations(() => refuseWhileFrozen(ports, session.record.system));
-    const paused = stopReason(session.record, switches);
+    const paused = stopReason(session.record, stops);
     return paused === undefined ? await runPhase(ports, session, declared) : { kind: 'failed', reason: paused, isStopped: true };
   } catch (error) {
     if (error instanceof RetryableError)
@@ -180,10 +190,14 @@ async function runGuarded(ports: DriverPorts, session: RemediationSession, decla
   }
 }
 
-/** A pause or an abort takes a repair to its safe point: undone before the drain, finished after it. An unreadable switch counts as paused. */
-function stopReason(record: Remediation, switches: Switches): string | undefined {
+/**
+ * A pause, an abort or the retirement of its system takes a repair to its safe point: undone before the drain, finished after it. An
+ * unreadable switch counts as paused.
+ */
+function stopReason(record: Remediation, { isRetired, ...switches }: Stops): string | undefined {
   if (!rowOf(record.phase).isBeforeDrain || record.failure !== undefined) return undefined;
   if (record.abort !== undefined) return `Aborted by ${record.abort.by}: ${record.abort.reason}`;
+  if (isRetired) return `The system ${record.system} or its policy is not in the catalog any more, which takes the repair to its safe point`;
   if (record.phase === 'guard') return undefined;
   if (!switches.isKnown) return `The pause switches could not be read, which counts as paused: ${switches.why}`;
   const pause = switches.pauses.find(({ isPaused }) => isPaused);
@@ -227,10 +241,27 @@ async function goOn(ports: DriverPorts, session: RemediationSession): Promise<vo
 async function runPhase(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
   const { phase } = session.record;
   if (phase === 'finish')
-    return { kind: 'done', reason: session.record.failure?.reason ?? (keepsInstance(session.record) ? 'It serves again' : 'Replaced and verified') };
+    return (
+      proveAgain(session.record, declared.policy, ports.observe.clock.now()) ?? {
+        kind: 'done',
+        reason: session.record.failure?.reason ?? (keepsInstance(session.record) ? 'It serves again' : 'Replaced and verified'),
+      }
+    );
   if (isObservePhase(phase)) return observePhases[phase]({ ports: ports.observe, session, ...declared });
   if (isActPhase(phase) && ports.act !== undefined) return actPhases[phase]({ ports: ports.act, session, ...declared });
   throw new Error(`The phase ${phase} has no code in this role`);
+}
+
+/** The phases that prove a success, where nothing but its record follows. */
+const proofs: readonly PhaseName[] = ['verify', 'verify-serving', 'await-recovered'];
+
+/** A success that is recorded long after its proof, because nobody carried it on meanwhile, is proved again. */
+function proveAgain({ failure, phases }: Remediation, policy: Declared['policy'], now: Timestamp): PhaseResult | undefined {
+  const proof = phases.at(-1);
+  if (failure !== undefined || proof === undefined || !proofs.includes(proof.name)) return undefined;
+  const seconds = Math.round(secondsBetween(proof.endedAt, now));
+  if (seconds <= deadlineSeconds('verifyDeadlineSeconds', policy)) return undefined;
+  return { kind: 'done', reason: `${proof.name} was ${seconds} s ago: it is asked again`, patch: { remaining: [proof.name, 'finish'] } };
 }
 
 /** Records what a phase gave and says who goes next. Telling people comes first: it is idempotent, a lost page is not. */
@@ -238,7 +269,7 @@ async function settle(ports: DriverPorts, session: RemediationSession, result: P
   const now = ports.observe.clock.now();
   if (result.kind === 'wait') return waitOn(session, result, now);
   const before = session.record;
-  if (before.phase === 'finish') {
+  if (before.phase === 'finish' && result.patch?.remaining === undefined) {
     await finish(ports, session, result.kind === 'failed' ? result.reason : undefined);
     return ended(session.record);
   }
@@ -261,7 +292,8 @@ async function waitOn(session: RemediationSession, result: PhaseResult & { kind:
 /** The record after a phase ended: pure. */
 export function transition(record: Remediation, result: Exclude<PhaseResult, { kind: 'wait' }>, now: Timestamp): Remediation {
   const outcome = phaseOutcomes[result.kind];
-  const course = outcome === 'done' ? { remaining: result.patch?.remaining ?? record.remaining } : courseAfterFailure(record, result, now);
+  const goesOn = outcome === 'done' || isPassedOver(record, result);
+  const course = goesOn ? { remaining: result.patch?.remaining ?? record.remaining } : courseAfterFailure(record, result, now);
   const [phase = 'finish', ...remaining] = course.remaining;
   const { frozenSeconds: _frozen, ...before } = record;
   return {
@@ -277,6 +309,11 @@ export function transition(record: Remediation, result: Exclude<PhaseResult, { k
   };
 }
 
+/** What failed is told, and what follows it runs all the same. */
+function isPassedOver(record: Remediation, result: Exclude<PhaseResult, { kind: 'wait' }>): boolean {
+  return result.kind === 'failed' && result.undo === undefined && goesOnRegardless(record);
+}
+
 type Course = Pick<Remediation, 'path' | 'pathReason' | 'nextPaths' | 'triedPaths' | 'failure'> & { readonly remaining: readonly PhaseName[] };
 
 /** The next path of the ladder, else what undoes the phase; the first failure is the one people are told. */
@@ -284,7 +321,8 @@ function courseAfterFailure(record: Remediation, result: Exclude<PhaseResult, { 
   const escalation = result.kind === 'failed' && result.isStopped !== true ? escalationOf(record, result.reason, now) : undefined;
   if (escalation !== undefined) return escalation;
   const failure = { phase: record.phase, reason: result.reason, ...(result.kind === 'vetoed' ? { guardrail: result.guardrail } : {}) };
-  return { failure: record.failure ?? failure, remaining: remainingAfterFailure(record) };
+  const undo = result.kind === 'failed' && result.undo !== undefined ? [...result.undo, 'finish' as const] : remainingAfterFailure(record);
+  return { failure: record.failure ?? failure, remaining: undo };
 }
 
 const phaseOutcomes = { done: 'done', failed: 'failed', vetoed: 'vetoed', 'would-have': 'skipped' } as const;

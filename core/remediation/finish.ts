@@ -39,11 +39,17 @@ function hasActed({ triedPaths = [] }: Remediation): boolean {
   return triedPaths.some(({ path }) => path !== 'native-recovery');
 }
 
+/** A success that could not tidy up behind itself is one all the same; a quarantine that has begun is finished by the reaper. */
+function leftText({ failure, oldInstanceId, calls }: Remediation): string {
+  if (failure !== undefined) return 'Half-done';
+  return calls[`mark:${oldInstanceId}`] === undefined ? 'Left for a person to finish' : 'Left to finish, the quarantine by the reaper';
+}
+
 function finalReason(record: Remediation, extra: string | undefined): string {
   // A step of the ladder that did not help is told as such, not as something left half-done.
   const since = record.triedPaths?.at(-1)?.endedAt ?? '';
   const undone = record.phases.filter((phase) => phase.outcome === 'failed' && phase.endedAt > since && phase.name !== record.failure?.phase);
-  const halfDone = undone.length === 0 ? '' : ` Half-done: ${undone.map((phase) => `${phase.name} failed (${phase.reason})`).join('; ')}.`;
+  const halfDone = undone.length === 0 ? '' : ` ${leftText(record)}: ${undone.map((phase) => `${phase.name} failed (${phase.reason})`).join('; ')}.`;
   const reason = record.failure === undefined ? successText(record) : record.failure.reason;
   return `${reason}${halfDone}${extra === undefined ? '' : ` ${extra}`}`;
 }

@@ -13,6 +13,7 @@ import { readRecord } from '../records/record-type.ts';
 import { captureType } from './capture.ts';
 import { pastRecoverySeconds } from './history.ts';
 import { doingText } from './path-words.ts';
+import { vetoPageOf } from './veto-page.ts';
 import { rowOf } from './procedure.ts';
 import type { Remediation } from './record.ts';
 
@@ -34,6 +35,8 @@ export interface RemediationJournal {
 
 export interface JournalPorts extends IncidentPorts, NotifyPorts {
   readonly catalog: () => Promise<Pick<CompiledCatalog, 'systems'>>;
+  /** What a phone can run in the console, by name. */
+  readonly consoleDocuments?: readonly string[];
 }
 
 /** What people are told when a remediation ends so, and what becomes of its incident. */
@@ -121,8 +124,16 @@ async function finished(ports: JournalPorts, record: Remediation): Promise<void>
   // Who asked by hand is told in any case.
   const isQuiet = record.request === undefined && record.state === 'vetoed' && quietGuardrails.includes(record.failure?.guardrail ?? '');
   const step = endingStep({ ...record, state: record.state }, incident);
-  if (!isQuiet) await tell(ports, record, step, step);
+  if (!isQuiet) await tellOfEnd(ports, record, step);
   if (record.state === 'succeeded') await tellCodeOwner(ports, record);
+}
+
+/** What an open breaker has stopped is one page, however many it stops. */
+async function tellOfEnd(ports: JournalPorts, record: Remediation, step: MessageStep): Promise<void> {
+  const page = record.state === 'vetoed' && step === 'needs-person' ? await vetoPageOf(ports, record) : undefined;
+  const incident = page?.kind === 'shared' ? (await readRecord(ports.store, incidentType, keys.incident(ports.scope, record.incidentId)))?.body : undefined;
+  if (page?.kind === 'shared' && incident !== undefined) await tellPeople(ports, { incident, step, id: page.id, remediation: record });
+  else await tell(ports, record, step, step);
 }
 
 /** Who describes the old instance as code must hear of the new id before the next apply. */
@@ -167,6 +178,7 @@ export async function tellPeople(ports: JournalPorts, { incident, step, id, reme
     system: systems.find((candidate) => candidate.metadata.name === name),
     dependants: systems.filter(({ spec }) => spec.links.some((link) => link.to === name)).map(({ metadata }) => metadata.name),
     lastDeployment: deployment,
+    consoleDocuments: ports.consoleDocuments,
   });
   await notify(ports, { id, step, severity: incident.severity, incidentId: incident.id, message, ...present({ remediationId: remediation?.id }) });
 }

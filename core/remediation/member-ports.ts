@@ -24,7 +24,13 @@ export interface AutoScalingGroupFacts {
   readonly members: readonly MemberFacts[];
   /** What new members are launched from. */
   readonly source:
-    | { readonly kind: 'launch-template'; readonly id: string; readonly version: string }
+    | {
+        readonly kind: 'launch-template';
+        readonly id: string;
+        readonly version: string;
+        /** Instead of the template's, in the order of the mixed instances policy. */
+        readonly instanceTypes?: readonly string[];
+      }
     | { readonly kind: 'launch-configuration'; readonly name: string }
     | { readonly kind: 'none' };
   /** From an instance maintenance policy: at 100 or more a replacement is launched before the old one ends. Absent: terminate first. */
@@ -43,6 +49,20 @@ export interface ScalingActivity {
   readonly statusMessage?: string;
 }
 
+/** What holds members of a group in `Pending:Wait` or `Terminating:Wait`: https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html */
+export interface LifecycleHook {
+  readonly name: string;
+  readonly transition: 'launching' | 'terminating';
+}
+
+export interface MemberLaunchSource {
+  readonly imageId?: string;
+  /** In the order of preference; empty where they are chosen by requirements. */
+  readonly instanceTypes: readonly string[];
+  /** Keys that the template names for volumes. */
+  readonly kmsKeyIds: readonly string[];
+}
+
 export interface GroupReader {
   /** The group that an instance is a member of; `undefined` when it is in none. */
   groupOf(instanceId: string): Promise<AutoScalingGroupFacts | undefined>;
@@ -51,8 +71,10 @@ export interface GroupReader {
   openRefreshes(groupName: string): Promise<readonly { readonly refreshId: string; readonly status: string }[]>;
   /** The newest activities, newest first; at most 50. */
   activities(groupName: string): Promise<readonly ScalingActivity[]>;
-  /** The image that the group would launch now; `undefined` when its template or configuration is gone or names none. */
-  launchImage(group: AutoScalingGroupFacts): Promise<string | undefined>;
+  /** At most 50, as many as a group can have. */
+  hooks(groupName: string): Promise<readonly LifecycleHook[]>;
+  /** What the group would launch now; `undefined` when its template or configuration is gone. */
+  launchSource(group: AutoScalingGroupFacts): Promise<MemberLaunchSource | undefined>;
 }
 
 export interface MemberLaunchRehearsal {
@@ -70,6 +92,6 @@ export interface GroupChanger {
   markUnhealthy(instanceId: string): Promise<void>;
   /** Takes the member out of service without making the group smaller: the group launches another one. */
   enterStandby(groupName: string, instanceId: string): Promise<void>;
-  /** CONTINUE for one lifecycle hook of an instance that is ours (`lifecycle-hooks.ts` decides). */
+  /** CONTINUE for one lifecycle hook of an instance that is ours (`lifecycle-hooks.ts` decides). One that waits no more is success. */
   completeLifecycleAction(groupName: string, hookName: string, instanceId: string): Promise<void>;
 }

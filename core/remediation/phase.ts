@@ -17,7 +17,8 @@ import type {
   TargetReader,
   TargetRegistrar,
 } from './ports.ts';
-import type { Remediation } from './record.ts';
+import type { PreflightReader } from './preflight-ports.ts';
+import type { PhaseName, Remediation } from './record.ts';
 import type { RecoveryPorts, RecoveryReader } from './recovery-ports.ts';
 import type { DashboardKeeper } from './dashboard-ports.ts';
 import type { RemediationSession } from './session.ts';
@@ -33,6 +34,7 @@ export interface ObservePorts {
   readonly captures: CaptureReader;
   readonly recovery: RecoveryReader;
   readonly groups: GroupReader;
+  readonly preflight: PreflightReader;
   readonly alarms: AlarmReader;
 }
 
@@ -94,6 +96,8 @@ export type PhaseResult =
       readonly reason: string;
       readonly patch?: RecordPatch;
       /** By a person's will: no next path is tried. */ readonly isStopped?: true;
+      /** What runs now instead of what the procedure says, because of what the phase has seen. */
+      readonly undo?: readonly PhaseName[];
     }
   /** A guardrail said no; nothing was touched. */
   | { readonly kind: 'vetoed'; readonly guardrail: string; readonly reason: string; readonly patch?: RecordPatch }

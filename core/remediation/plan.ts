@@ -7,10 +7,14 @@ import { closedBreaker } from './breaker.ts';
 import { replacementRowOf } from './capability.ts';
 import { decideClaim, emptyPlatform } from './claim.ts';
 import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict } from './guardrails.ts';
+import type { Capture } from './capture.ts';
 import { keptOf } from './kept.ts';
-import type { ObservePorts } from './phase.ts';
+import type { ObservePorts, PhaseContext } from './phase.ts';
+import type { PreflightVerdict } from './preflight.ts';
 import { bestCapture, traitsWith } from './phases/capture.ts';
 import { readFacts } from './phases/guard.ts';
+import { findGroup } from './phases/members.ts';
+import { planPreflight, preflightMemberLaunch } from './phases/preflight.ts';
 import { allPhasesOf, rowOf } from './procedure.ts';
 import { groupType, type PathName, type PhaseName, platformType, type Remediation, slotType } from './record.ts';
 import { RemediationSession } from './session.ts';
@@ -28,6 +32,8 @@ export interface Plan {
   readonly nextPaths: readonly PathName[];
   readonly phases: readonly { readonly name: PhaseName; readonly role: 'observe' | 'act'; readonly summary: string }[];
   readonly guardrails: readonly GuardrailVerdict[];
+  /** What is asked of the launch before anything is touched; empty where the way launches nothing. */
+  readonly preflight: readonly PreflightVerdict[];
   /** The guardrails that would stop it, in words; empty when it may go on. */
   readonly wouldStop: readonly string[];
   readonly imageId: string | null;
@@ -62,6 +68,7 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
   const image = facts.image.isKnown && facts.image.value.kind === 'chosen' ? facts.image.value.imageId : null;
   const way = wayOf(facts.path);
   const isByGroup = way.path === 'group-member';
+  const preflight = await rehearseLaunch(context, way, image, capture);
   const { keeps, cannotKeep } = replacementRowOf({ instance: undefined, isGroupMember: true, isFenced: false, capability: undefined });
   return {
     instanceId: record.oldInstanceId,
@@ -75,11 +82,37 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
       summary: rowOf(name).summary,
     })),
     guardrails: verdicts,
-    wouldStop: [...refusal, ...verdicts.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason }) => `${name}: ${reason}`)],
+    preflight,
+    wouldStop: [
+      ...refusal,
+      ...verdicts.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason }) => `${name}: ${reason}`),
+      // What the operator may not read is shown, and no verdict: the repair reads it with permissions of its own.
+      ...preflight.filter(({ verdict }) => verdict === 'stop').map(({ name, reason }) => `preflight, ${name}: ${reason}`),
+    ],
     imageId: isByGroup ? null : image,
     kept: isByGroup ? [keeps] : keptOf(capture),
     cannotKeep: isByGroup ? [cannotKeep] : (capture?.cannotKeep ?? ['everything: the instance is gone and no capture of it was kept']),
   };
+}
+
+/** The preflight of the first way that launches something. */
+async function rehearseLaunch(
+  context: PhaseContext<ObservePorts>,
+  { path, nextPaths }: Pick<Plan, 'path' | 'nextPaths'>,
+  imageId: string | null,
+  capture: Capture | undefined,
+): Promise<readonly PreflightVerdict[]> {
+  if (path === 'group-member') return rehearseMember(context);
+  const launching = [path ?? [], ...nextPaths].flat().find((name) => allPhasesOf(name, traitsWith(context.session.record, capture)).includes('preflight'));
+  return launching === undefined ? [] : (await planPreflight(context, launching, imageId, capture)).verdicts;
+}
+
+async function rehearseMember(context: PhaseContext<ObservePorts>): Promise<readonly PreflightVerdict[]> {
+  const group = await findGroup(context);
+  const source = group === undefined ? undefined : await context.ports.groups.launchSource(group);
+  if (group === undefined || source?.imageId === undefined)
+    return [{ name: 'image', verdict: 'stop', reason: 'what the group launches from is gone or names no image' }];
+  return (await preflightMemberLaunch(context, { ...source, imageId: source.imageId }, group)).verdicts;
 }
 
 /** The way that the guard phase would choose now. */

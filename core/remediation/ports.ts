@@ -88,6 +88,16 @@ export interface ImageFacts {
   readonly rootDeviceName: string;
   readonly rootDeviceType: 'ebs' | 'instance-store';
   readonly createdAt: Timestamp;
+  /** The account that owns it. */
+  readonly ownerId?: string;
+  /** `legacy-bios | uefi | uefi-preferred`; absent: the default of the instance type. */
+  readonly bootMode?: string;
+  /** `hvm | paravirtual`. */
+  readonly virtualizationType?: string;
+  readonly isEnaEnabled?: boolean;
+  readonly rootSizeGiB?: number;
+  /** Of its volumes, the root's first. */
+  readonly snapshotIds?: readonly string[];
 }
 
 export interface ImageReader {
@@ -120,7 +130,7 @@ export class InsufficientCapacityError extends PermanentError {
 }
 
 export interface ReplacementLauncher {
-  /** EC2's dry run and the checks it does not make (free addresses, tag limit). Touches nothing. */
+  /** EC2's dry run. Touches nothing; what it does not check stands in `preflight.ts`. */
   rehearse(request: LaunchRequest): Promise<{ readonly kind: 'possible' | 'impossible'; readonly reason: string }>;
   /** Client token = remediation, attempt and, where it is not the captured one, type; also finds what an earlier, unanswered call launched. */
   launch(request: LaunchRequest): Promise<{ readonly instanceId: string }>;

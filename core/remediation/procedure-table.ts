@@ -36,6 +36,9 @@ const header = [
 
 const undo = (phases: readonly PhaseName[]): string => (phases.length === 0 ? '–' : phases.join(', '));
 
+/** What only tidies up behind a replacement that serves, or restores what can be restored, does not keep the rest from running. */
+const GOES_ON = 'it is told, the rest goes on';
+
 /** A freeze knows no safe points: it stops everything where it stands. */
 function safePointOf(name: PhaseName): string {
   const { isBeforeDrain, onFailure } = rowOf(name);
@@ -44,8 +47,10 @@ function safePointOf(name: PhaseName): string {
 }
 
 function cellsOf(name: PhaseName): readonly string[] {
-  const { role, deadline, onFailure, summary } = rowOf(name);
-  return [name, summary, role, deadlineTexts[deadline], safePointOf(name), undo(onFailure['launch-first']), undo(onFailure.fenced)];
+  const { role, deadline, onFailure, summary, tidiesUpOn = [], restoresAllTheSame } = rowOf(name);
+  const goesOn = tidiesUpOn.length > 0 || restoresAllTheSame === true;
+  const undoing = goesOn ? [GOES_ON, GOES_ON] : [undo(onFailure['launch-first']), undo(onFailure.fenced)];
+  return [name, summary, role, deadlineTexts[deadline], safePointOf(name), ...undoing];
 }
 
 /** The procedure as a Markdown table; docs/architecture.md prints it, and a test keeps the two equal. */

@@ -58,6 +58,16 @@ export interface PhaseRow {
   readonly onlyIf?: keyof Traits;
   /** A failure is no failure of the repair while the policy's ladder has a next path: that one is taken instead. */
   readonly escalates?: true;
+  /**
+   * On these paths another instance serves already when this phase runs, and the phase only tidies up: its failure is told and left to be
+   * finished, and the repair goes on to prove and record who holds the slot.
+   */
+  readonly tidiesUpOn?: readonly PathName[];
+  /**
+   * While a repair is undone, what follows runs though this phase failed: the old instance is to be as it was as far as can be. Without this
+   * the way back ends here, for two must never run at once, and no instance may start without its data.
+   */
+  readonly restoresAllTheSame?: true;
   /** One sentence for the plan and the timeline. */
   readonly summary: string;
 }
@@ -83,9 +93,24 @@ const withdrawNew = [
 
 const withdraw = { 'launch-first': withdrawNew, fenced: [...withdrawNew, ...bringBackOld] } as const;
 
-/** A way back that fails puts the old instance away again; where it was to run alone, the replacement returns to service. */
-const returnOld = { revert: ['quarantine'], 'revert-fenced': ['quarantine', 'return-new', 'await-running', 'register'] } as const;
+/**
+ * A way back that fails ends with the replacement in service, and with everything at it: each of these steps does nothing where nothing
+ * had gone back. What is attached comes before it starts; what leads people there comes last, once it runs.
+ */
+const startNew = ['return-new', 'await-running', 'register'] as const;
+const serveWithNew = ['move-volumes', ...startNew, 'move-addresses', 'move-records', 'move-associations'] as const;
+
+/**
+ * The old instance is put away again, and seen stopped; beside a replacement that still serves that is all. Its secondary interfaces
+ * leave it before: a quarantine isolates every interface that it finds.
+ */
+const returnOld = { revert: ['quarantine'], 'revert-fenced': ['move-interfaces', 'quarantine', ...serveWithNew] } as const;
 const withdrawOld = { revert: ['deregister', 'quarantine'], 'revert-fenced': ['deregister', ...returnOld['revert-fenced']] } as const;
+/** Also what had begun to lead to the old instance leads to the replacement again, before the old one goes. */
+const turnBack = {
+  revert: ['move-addresses', 'move-records', 'move-associations', ...withdrawOld.revert],
+  'revert-fenced': withdrawOld['revert-fenced'],
+} as const;
 
 export const procedure = {
   confirm: {
@@ -249,6 +274,7 @@ export const procedure = {
     deadline: 'drainDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    tidiesUpOn: ['replace'],
     summary: 'Let its connections end',
   },
   'transfer-alarms': {
@@ -256,6 +282,7 @@ export const procedure = {
     deadline: 'stopDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    tidiesUpOn: ['replace', 'revert', 'revert-fenced'],
     summary: 'Clone its alarms to the new instance id and retire the old id',
   },
   quarantine: {
@@ -263,6 +290,7 @@ export const procedure = {
     deadline: 'stopDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    tidiesUpOn: ['replace'],
     summary: 'Keep evidence, then isolate, stop and tag the old instance',
   },
   rearm: {
@@ -271,6 +299,7 @@ export const procedure = {
     isBeforeDrain: false,
     onlyIf: 'hasDetachables',
     onFailure: nothingToUndo,
+    tidiesUpOn: ['replace'],
     summary: 'Let what stays with the old instance end with it again, as it was',
   },
   verify: {
@@ -285,7 +314,8 @@ export const procedure = {
     deadline: 'drainDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
-    undoOnPath: { revert: ['register', ...withdrawOld.revert], 'revert-fenced': ['register'] },
+    undoOnPath: { revert: ['register', ...turnBack.revert], 'revert-fenced': ['register'] },
+    restoresAllTheSame: true,
     summary: 'Take the failed replacement out of the target groups',
   },
   'return-associations': {
@@ -294,6 +324,8 @@ export const procedure = {
     isBeforeDrain: false,
     onlyIf: 'hasAssociations',
     onFailure: nothingToUndo,
+    undoOnPath: turnBack,
+    restoresAllTheSame: true,
     summary: 'Let the Systems Manager associations name the old instance again',
   },
   'return-records': {
@@ -302,6 +334,8 @@ export const procedure = {
     isBeforeDrain: false,
     onlyIf: 'hasRecords',
     onFailure: nothingToUndo,
+    undoOnPath: turnBack,
+    restoresAllTheSame: true,
     summary: 'Write the old addresses into the DNS records again',
   },
   'return-addresses': {
@@ -310,6 +344,8 @@ export const procedure = {
     isBeforeDrain: false,
     onlyIf: 'hasAddresses',
     onFailure: nothingToUndo,
+    undoOnPath: turnBack,
+    restoresAllTheSame: true,
     summary: 'Point the Elastic IP addresses and secondary private addresses to the old instance again',
   },
   'return-interfaces': {
@@ -318,6 +354,8 @@ export const procedure = {
     isBeforeDrain: false,
     onlyIf: 'hasInterfaces',
     onFailure: nothingToUndo,
+    undoOnPath: { 'revert-fenced': ['move-interfaces', 'register'] },
+    restoresAllTheSame: true,
     summary: 'Give the secondary network interfaces back to the old instance',
   },
   'quarantine-new': {
@@ -325,7 +363,8 @@ export const procedure = {
     deadline: 'stopDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
-    undoOnPath: { 'revert-fenced': ['return-new', 'await-running', 'register'] },
+    undoOnPath: { 'revert-fenced': ['move-interfaces', ...startNew] },
+    tidiesUpOn: ['revert'],
     summary: 'Keep evidence of the failed replacement, isolate it and see it stopped',
   },
   'return-volumes': {
@@ -334,6 +373,7 @@ export const procedure = {
     isBeforeDrain: false,
     onlyIf: 'hasVolumes',
     onFailure: nothingToUndo,
+    undoOnPath: { 'revert-fenced': ['move-interfaces', ...serveWithNew] },
     summary: 'Take the data volumes off the stopped replacement and give them back to the old instance',
   },
   'start-old': {
@@ -350,6 +390,7 @@ export const procedure = {
     isBeforeDrain: false,
     onFailure: nothingToUndo,
     undoOnPath: returnOld,
+    restoresAllTheSame: true,
     summary: 'See that the old instance keeps running',
   },
   'register-old': {
@@ -358,6 +399,7 @@ export const procedure = {
     isBeforeDrain: false,
     onFailure: nothingToUndo,
     undoOnPath: withdrawOld,
+    restoresAllTheSame: true,
     summary: 'Register the old instance with its target groups again',
   },
   'rearm-old': {
@@ -438,6 +480,13 @@ export const procedure = {
     escalates: true,
     summary: 'Wait for the root volume to be replaced',
   },
+  'keep-root': {
+    role: 'act',
+    deadline: 'stopDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    summary: 'Tag the root volume that was replaced, so that it is kept as evidence until its quarantine is over',
+  },
   'await-recovered': {
     role: 'observe',
     deadline: 'stepDeadlineSeconds',
@@ -460,6 +509,13 @@ export const procedure = {
     onFailure: nothingToUndo,
     summary: 'Tell the group that the member is unhealthy, or take it into standby as evidence',
   },
+  'complete-hooks': {
+    role: 'act',
+    deadline: 'memberDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    summary: 'Complete the lifecycle hooks that the policy names, for own members that wait at them, once the evidence is kept',
+  },
   'await-member': {
     role: 'observe',
     deadline: 'memberDeadlineSeconds',
@@ -472,6 +528,7 @@ export const procedure = {
     deadline: 'stopDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
+    tidiesUpOn: ['group-member'],
     summary: 'Isolate, stop and tag a member that was kept in standby',
   },
   'verify-serving': {
@@ -524,13 +581,16 @@ export const paths = {
     'verify',
     'finish',
   ],
-  /** The old instance returns beside its replacement, which goes once the old one serves. */
+  /** The old instance returns beside its replacement, which goes once the old one serves; what leads people there follows in between. */
   revert: [
     'release-old',
     'start-old',
     'await-old-running',
     'register-old',
     'await-old-healthy',
+    'return-addresses',
+    'return-records',
+    'return-associations',
     'deregister-new',
     'transfer-alarms',
     'quarantine-new',
@@ -539,13 +599,20 @@ export const paths = {
   /** The same where only one may run: the replacement is seen stopped before the old one starts. */
   'revert-fenced': [
     'deregister-new',
+    // Before the replacement is isolated: that would take the security groups off its secondary interfaces too.
+    'return-interfaces',
     'quarantine-new',
+    'return-volumes',
     'release-old',
     'start-old',
     'await-old-running',
     'register-old',
     'await-old-healthy',
+    'return-addresses',
+    'return-records',
+    'return-associations',
     'transfer-alarms',
+    'rearm-old',
     'finish',
   ],
   /** The whole replacement, of a copy that serves nobody; then both go to the reaper. */
@@ -575,9 +642,9 @@ export const paths = {
   /** The instance keeps everything but what was in memory. */
   reboot: ['evidence', 'reboot', 'await-recovered', 'finish'],
   /** The instance keeps its id, interfaces, addresses and data volumes; its root begins anew from the image. */
-  'root-swap': ['preflight', 'capture', 'evidence', 'swap-root', 'await-swap', 'await-recovered', 'verify-serving', 'finish'],
+  'root-swap': ['preflight', 'capture', 'evidence', 'swap-root', 'await-swap', 'keep-root', 'await-recovered', 'verify-serving', 'finish'],
   /** The Auto Scaling group replaces its own member. */
-  'group-member': ['preflight-member', 'evidence', 'replace-member', 'await-member', 'quarantine-member', 'verify-serving', 'finish'],
+  'group-member': ['preflight-member', 'evidence', 'replace-member', 'complete-hooks', 'await-member', 'quarantine-member', 'verify-serving', 'finish'],
 } as const satisfies Record<PathName, readonly PhaseName[]>;
 
 /** The paths on which the instance stays itself: a success replaces nothing, and there is no second id. */
@@ -649,6 +716,12 @@ export function undoOf(record: Pick<Remediation, 'isFenced' | 'topology' | 'part
   if (record.isDrill) return opening.includes(phase) || phase === 'await-approval' ? [] : ['quarantine-new'];
   const { onFailure, undoOnPath } = rowOf(phase);
   return applicable(undoOnPath?.[path] ?? onFailure[failureModeOf(record)], traitsOf(record));
+}
+
+/** True when what follows the present phase runs all the same though it fails: it tidies up behind an instance that serves, or restores. */
+export function goesOnRegardless({ phase, path = 'replace', failure }: Pick<Remediation, 'phase' | 'path' | 'failure'>): boolean {
+  const { tidiesUpOn, restoresAllTheSame } = rowOf(phase);
+  return failure === undefined ? tidiesUpOn?.includes(path) === true : restoresAllTheSame === true;
 }
 
 /** True for a phase that only undoes: no repair plans it, only the way back does. */

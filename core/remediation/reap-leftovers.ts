@@ -1,8 +1,9 @@
 import { PermanentError } from '../environment/errors.ts';
 import { secondsBetween, type Timestamp } from '../environment/time.ts';
 import { tagKeys } from '../inventory/records.ts';
+import { keptRootCall } from './kept-root.ts';
 import { ORPHAN_AGE_SECONDS } from './reap-orphans.ts';
-import { type ReapingPorts, readNamed, reportOnce, tellBefore } from './reaping.ts';
+import { momentOf, type ReapingPorts, readNamed, reportOnce, tellBefore } from './reaping.ts';
 import type { LooseInterface, LooseVolume } from './reaping-ports.ts';
 import type { Remediation } from './record.ts';
 
@@ -37,10 +38,10 @@ export function decideInterface(loose: LooseInterface, remediation: Remediation 
 }
 
 /**
- * Pure. A data volume is never deleted (S0-27): only the root of a replacement that never came into service, made from the image that was
+ * Only the root of a replacement that never came into service, made from the image that was
  * launched, and made by that launch.
  */
-export function decideVolume(volume: LooseVolume, remediation: Remediation | undefined, rootSnapshotId: string | undefined, now: Timestamp): LeftoverDecision {
+function decideLaunchedVolume(volume: LooseVolume, remediation: Remediation | undefined, rootSnapshotId: string | undefined, now: Timestamp): LeftoverDecision {
   const id = volume.volumeId;
   const launch = launchOf(id, volume.tags, remediation, now);
   if ('kind' in launch) return launch;
@@ -57,6 +58,29 @@ export function decideVolume(volume: LooseVolume, remediation: Remediation | und
     incidentId: launch.incidentId,
     reason: `It is the root of a replacement that ${launch.id} launched and that never came into service`,
   };
+}
+
+/** The root that a swap replaced: evidence until the moment that its tag says. The record names this very volume, which its instance began from. */
+function decideKeptRoot(
+  id: string,
+  tags: Readonly<Record<string, string>>,
+  { id: remediationId, state, incidentId }: Remediation,
+  now: Timestamp,
+): LeftoverDecision {
+  if (tags[tagKeys.hold] !== undefined) return { kind: 'keep', id, reason: `It is on hold (${tags[tagKeys.hold]})` };
+  if (state === 'running') return { kind: 'keep', id, reason: `${remediationId} is still running` };
+  const until = momentOf(tags[tagKeys.quarantineUntil]);
+  if (until === undefined)
+    return { kind: 'report', id, incidentId, reason: `${remediationId} replaced this root, but its tag ${tagKeys.quarantineUntil} is no moment` };
+  if (now < until) return { kind: 'keep', id, reason: `Kept as evidence until ${until}` };
+  return { kind: 'delete', id, incidentId, reason: `It is the root that ${remediationId} replaced, and its quarantine ended at ${until}` };
+}
+
+/** Pure. A data volume is never deleted (S0-27): only a root that was replaced, and that of a replacement which never served. */
+export function decideVolume(volume: LooseVolume, remediation: Remediation | undefined, rootSnapshotId: string | undefined, now: Timestamp): LeftoverDecision {
+  const { volumeId, tags } = volume;
+  if (remediation?.calls[keptRootCall(volumeId)] !== undefined) return decideKeptRoot(volumeId, tags, remediation, now);
+  return decideLaunchedVolume(volume, remediation, rootSnapshotId, now);
 }
 
 /** Ends volumes and interfaces that launches of ours left behind. Says what it will do before it does it; one id a call. */

@@ -57,9 +57,16 @@ export function decideOrphan(facts: OrphanFacts, now: Timestamp): OrphanDecision
   const report = (reason: string): OrphanDecision => ({ kind: 'report', instanceId, incidentId, reason });
   if (!isLaunchedBy(remediation, instanceId)) return report(`It carries the tag of ${remediation.id}, which did not launch it`);
   if (remediation.state === 'succeeded' && !remediation.isDrill) return report(`${remediation.id} put it into service, but no slot holds it`);
+  if (hasTakenOver(remediation)) return report(`${remediation.id} failed after it had taken the old instance out: this may be all that serves`);
   if (facts.inServiceSince !== undefined) return report(`No slot holds it, but it has been in service since ${facts.inServiceSince}`);
   return { kind: 'quarantine', instanceId, remediation, reason: `${remediation.id} launched it and ended ${remediation.state}; no slot holds it` };
 }
+
+/** Behind the drain nothing is undone: what was launched stays, with everything that has moved to it. */
+const hasTakenOver = ({ isDrill, phases }: Remediation): boolean =>
+  !isDrill &&
+  phases.some(({ name, outcome }) => name === 'deregister' && outcome === 'done') &&
+  !phases.some(({ name, outcome }) => name === 'quarantine-new' && outcome === 'done');
 
 function neededReason({ instance, remediation, slotId }: OrphanFacts, now: Timestamp): string | undefined {
   const { state, tags, launchedAt } = instance;

@@ -1,6 +1,6 @@
 import { PermanentError } from '../environment/errors.ts';
 import type { Clock, Log, Scope } from '../environment/ports.ts';
-import { parseTimestamp, type Timestamp } from '../environment/time.ts';
+import type { Timestamp } from '../environment/time.ts';
 import { addTimelineEvent, type IncidentPorts } from '../incidents/incidents.ts';
 import { tagKeys } from '../inventory/records.ts';
 import { keys } from '../records/keys.ts';
@@ -9,8 +9,11 @@ import type { RecordStore } from '../records/store.ts';
 import type { InstanceFacts, InstanceTerminator } from './ports.ts';
 import { reapLeftovers } from './reap-leftovers.ts';
 import { reapOrphans } from './reap-orphans.ts';
+import { finishQuarantines } from './reap-quarantines.ts';
 import { reapRepairs } from './reap-repairs.ts';
-import { type ReapingPorts, tellBefore } from './reaping.ts';
+import { reapSnapshots } from './reap-snapshots.ts';
+import { momentOf, type ReapingPorts, reportOnce, tellBefore } from './reaping.ts';
+import type { MemberReleaser } from './reaping-ports.ts';
 import { type Remediation, remediationType } from './record.ts';
 
 export interface ReapPorts extends IncidentPorts {
@@ -19,6 +22,7 @@ export interface ReapPorts extends IncidentPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly terminator: InstanceTerminator;
+  readonly members: MemberReleaser;
 }
 
 export type ReapDecision =
@@ -52,7 +56,24 @@ export function decideReap(instance: InstanceFacts, remediation: Remediation | u
   if (mark === undefined) return { kind: 'report', instanceId, reason: `The record ${remediation.id} did not put it into quarantine` };
   const kept = keptReason(instance, remediation);
   if (kept !== undefined) return { kind: 'keep', instanceId, reason: kept };
-  return decideByTime(instance, untilTag, { incidentId, system: remediation.system, groupId: remediation.groupId, markedAt: mark.intentAt }, now);
+  if (mayHoldWhatMoves(instance, remediation))
+    return { kind: 'report', instanceId, reason: `${remediation.id} is half-done and what moves may still be at it` };
+  const evidence = { incidentId, system: remediation.system, groupId: remediation.groupId, markedAt: mark.intentAt };
+  return decideByTime(instance, untilTag, isAtRest(instance, remediation), evidence, now);
+}
+
+/** A data volume never ends with an instance (S0-27): a repair that could not give back what it moved leaves that to a person. */
+function mayHoldWhatMoves({ dataVolumeIds }: InstanceFacts, { parts = [], phases, failure }: Remediation): boolean {
+  const isHalfDone = phases.some(({ name, outcome }) => outcome === 'failed' && failure !== undefined && name !== failure.phase);
+  return (parts.includes('volumes') && dataVolumeIds.length > 0) || (parts.includes('interfaces') && isHalfDone);
+}
+
+/** Stopped; or, where it cannot be stopped, alone in the group that the record says it was isolated into. */
+function isAtRest({ instanceId, state, rootDeviceType, securityGroupIds }: InstanceFacts, { calls }: Remediation): boolean {
+  if (state === 'stopped') return true;
+  const isolation = calls[`isolate:${instanceId}`]?.result?.['securityGroupId'];
+  const isIsolated = isolation !== undefined && securityGroupIds.length > 0 && securityGroupIds.every((id) => id === isolation);
+  return state === 'running' && rootDeviceType === 'instance-store' && isIsolated;
 }
 
 function keptReason({ state, tags }: InstanceFacts, remediation: Remediation): string | undefined {
@@ -61,13 +82,12 @@ function keptReason({ state, tags }: InstanceFacts, remediation: Remediation): s
   return state === 'shutting-down' || state === 'terminated' ? `It is ${state} already` : undefined;
 }
 
-function decideByTime({ instanceId, state }: InstanceFacts, untilTag: string, evidence: KeptEvidence, now: Timestamp): ReapDecision {
-  // Only a moment compares with a moment: a hand-written tag never ends an instance early.
-  const until = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(untilTag) ? parseTimestamp(untilTag) : undefined;
+function decideByTime({ instanceId, state }: InstanceFacts, untilTag: string, isResting: boolean, evidence: KeptEvidence, now: Timestamp): ReapDecision {
+  const until = momentOf(untilTag);
   if (until === undefined) return { kind: 'report', instanceId, reason: `Its tag ${tagKeys.quarantineUntil} is no moment` };
-  const isStopped = state === 'stopped';
-  if (now < until) return { kind: 'keep', instanceId, reason: `Kept as evidence until ${until}`, ...(isStopped ? { evidence } : {}) };
-  if (!isStopped) return { kind: 'report', instanceId, reason: `Its quarantine is over but it is ${state}: somebody started it again` };
+  if (now < until) return { kind: 'keep', instanceId, reason: `Kept as evidence until ${until}`, ...(isResting ? { evidence } : {}) };
+  if (!isResting)
+    return { kind: 'report', instanceId, reason: `Its quarantine is over but it is ${state}: somebody started it again, or let it into other security groups` };
   return { kind: 'terminate', instanceId, incidentId: evidence.incidentId, reason: `Its quarantine ended at ${until}` };
 }
 
@@ -120,6 +140,7 @@ async function terminate(ports: ReapPorts, decision: ReapDecision & { kind: 'ter
   const { instanceId, incidentId, reason } = decision;
   try {
     await tellBefore(ports, incidentId, `end:${instanceId}`, `Will terminate ${instanceId}. ${reason}`);
+    if (!(await leaveGroup(ports, decision))) return false;
     await ports.terminator.terminate(instanceId);
     await addTimelineEvent(ports, incidentId, {
       at: ports.clock.now(),
@@ -136,10 +157,30 @@ async function terminate(ports: ReapPorts, decision: ReapDecision & { kind: 'ter
   }
 }
 
+/**
+ * A member in standby leaves its group before it ends, else the group goes on listing it. Never with a smaller group: its place was taken
+ * by another member long ago, and the group would end a healthy one
+ * (https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-detach-attach-instances.html). True once it is in no group.
+ */
+async function leaveGroup(ports: ReapPorts, { instanceId, incidentId }: ReapDecision & { kind: 'terminate' }): Promise<boolean> {
+  const membership = await ports.members.membership(instanceId);
+  if (membership === undefined) return true;
+  const { groupName, lifecycleState } = membership;
+  if (lifecycleState === 'Standby') {
+    await ports.members.release(groupName, instanceId);
+    if ((await ports.members.membership(instanceId)) === undefined) return true;
+  } else if (lifecycleState !== 'Detaching' && !lifecycleState.startsWith('Terminating')) {
+    await reportOnce(ports, instanceId, incidentId, `It is ${lifecycleState} in ${groupName}: somebody took it out of standby`);
+    return false;
+  }
+  ports.log.info('A quarantined instance leaves its group first; the next run goes on', { instanceId, groupName });
+  return false;
+}
+
 const DEFAULT_MAX_QUARANTINED = 3;
 
 /** How many decisions of which kind a run came to. */
-export type ReapSummary = Readonly<Record<'quarantined' | 'launched' | 'repairs' | 'leftovers', Readonly<Record<string, number>>>>;
+export type ReapSummary = Readonly<Record<'quarantined' | 'launched' | 'repairs' | 'leftovers' | 'snapshots', Readonly<Record<string, number>>>>;
 
 /**
  * One run of the reaper: repairs nobody carries on, instances nobody needs, quarantines that are over, and what is left of them.
@@ -150,9 +191,17 @@ export async function reapAll(ports: ReapingPorts): Promise<ReapSummary> {
   const limits = new Map(policies.map(({ spec }) => [spec.system, spec.maxQuarantinedPerGroup]));
   const repairs = await reapRepairs(ports);
   const launched = await reapOrphans(ports);
+  await finishQuarantines(ports);
   const quarantined = await reap(ports, (system) => limits.get(system) ?? DEFAULT_MAX_QUARANTINED);
   const leftovers = await reapLeftovers(ports);
-  return { quarantined: countKinds(quarantined), launched: countKinds(launched), repairs: countKinds(repairs), leftovers: countKinds(leftovers) };
+  const snapshots = await reapSnapshots(ports);
+  return {
+    quarantined: countKinds(quarantined),
+    launched: countKinds(launched),
+    repairs: countKinds(repairs),
+    leftovers: countKinds(leftovers),
+    snapshots: countKinds(snapshots),
+  };
 }
 
 function countKinds(decisions: readonly { readonly kind: string }[]): Readonly<Record<string, number>> {

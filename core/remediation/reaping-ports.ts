@@ -39,6 +39,32 @@ export interface LeftBehind {
   deleteInterface(networkInterfaceId: string): Promise<void>;
 }
 
+/** A snapshot of ours that is complete or has failed. */
+export interface LooseSnapshot {
+  readonly snapshotId: string;
+  readonly volumeId: string;
+  readonly startedAt: Timestamp;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Snapshots that carry the tag `perennial:remediation`. */
+export interface SnapshotKeeper {
+  /** Begun before this moment, and no longer pending; bounded. */
+  olderThan(at: Timestamp): Promise<readonly LooseSnapshot[]>;
+  /** Whether anybody, we or its owner, has a complete snapshot of the volume that began after this moment. */
+  hasYounger(volumeId: string, at: Timestamp): Promise<boolean>;
+  /** One that is gone is success; one that an image uses fails. */
+  delete(snapshotId: string): Promise<void>;
+}
+
+/** A quarantined instance may still be a member of its Auto Scaling group, in standby. */
+export interface MemberReleaser {
+  /** `undefined` when it is in no group. */
+  membership(instanceId: string): Promise<{ readonly groupName: string; readonly lifecycleState: string } | undefined>;
+  /** Takes one in standby out of its group, whose size stays what it is. Ends nothing; one that has left is success. */
+  release(groupName: string, instanceId: string): Promise<void>;
+}
+
 /** `absent`: there is none of this name, because it never began or AWS has forgotten it (after 90 days). */
 export type ExecutionState = 'running' | 'ended' | 'absent';
 

@@ -1,12 +1,13 @@
 import type { CompiledCatalog } from '../catalog/schema.ts';
 import type { Clock, Log, Scope } from '../environment/ports.ts';
+import { parseTimestamp, type Timestamp } from '../environment/time.ts';
 import { addTimelineEvent, type IncidentPorts } from '../incidents/incidents.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
 import type { RemediationJournal } from './journal.ts';
 import type { ExecutionStarter, InstancePower, InstanceTerminator, QuarantineKeeper } from './ports.ts';
-import type { ExecutionWatcher, LeftBehind } from './reaping-ports.ts';
+import type { ExecutionWatcher, LeftBehind, MemberReleaser, SnapshotKeeper } from './reaping-ports.ts';
 import { type Remediation, remediationType } from './record.ts';
 
 /** Everything the reaper works with. */
@@ -15,14 +16,21 @@ export interface ReapingPorts extends IncidentPorts {
   readonly scope: Scope;
   readonly clock: Clock;
   readonly log: Log;
-  readonly catalog: () => Promise<Pick<CompiledCatalog, 'policies'>>;
+  readonly catalog: () => Promise<Pick<CompiledCatalog, 'policies' | 'systems'>>;
   readonly journal: Pick<RemediationJournal, 'finished'>;
   readonly terminator: InstanceTerminator;
   readonly leftBehind: LeftBehind;
+  readonly members: MemberReleaser;
+  readonly oldSnapshots: SnapshotKeeper;
   readonly power: Pick<InstancePower, 'stop'>;
   readonly quarantine: Pick<QuarantineKeeper, 'mark'>;
   readonly executions: ExecutionStarter;
   readonly executionStates: ExecutionWatcher;
+}
+
+/** A tag as a moment. Only a moment compares with a moment: a hand-written word never ends anything early. */
+export function momentOf(tag: string | undefined): Timestamp | undefined {
+  return tag !== undefined && /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(tag) ? parseTimestamp(tag) : undefined;
 }
 
 /** The remediation that a tag names; `undefined` when there is none. Errors: those of the store. */

@@ -54,6 +54,10 @@ export interface RootSwapRequest {
 }
 
 export interface RootSwapper {
+  /** The root volume that it has now; `undefined` when there is none. */
+  rootVolumeOf(instanceId: string): Promise<string | undefined>;
+  /** Tags a root volume that was replaced: it stays as evidence until the reaper deletes it. */
+  keep(volumeId: string, tags: Readonly<Record<string, string>>): Promise<void>;
   /** Client token = remediation and attempt; the replaced volume is kept as evidence. */
   swap(request: RootSwapRequest): Promise<{ readonly taskId: string }>;
 }

@@ -16,10 +16,20 @@ export const signalRecordSchema = z.object({
 });
 export type SignalRecord = z.infer<typeof signalRecordSchema>;
 
+/** One very event that was handled to its end; written last. */
+export const signalEventSchema = z.object({ kind: z.string(), subject: z.string(), rule: z.string(), at: z.string(), handledAt: z.string() });
+export type SignalEvent = z.infer<typeof signalEventSchema>;
+
 const KEPT_SECONDS = 30 * 86_400;
 
 export const signalRecordType: RecordType<SignalRecord> = {
   name: 'signal',
   schema: signalRecordSchema,
   expiresAt: (body) => addSeconds(body.changedAt, KEPT_SECONDS),
+};
+
+export const signalEventType: RecordType<SignalEvent> = {
+  name: 'signal event',
+  schema: signalEventSchema,
+  expiresAt: (body) => addSeconds(body.handledAt, KEPT_SECONDS),
 };

@@ -57,6 +57,14 @@ export function fingerprintOf(signal: Pick<Signal, 'kind' | 'scope' | 'rule'>, p
   return hasher.sha256(parts.join('\n')).slice(0, 32);
 }
 
+/**
+ * The identity of one very event: the same whenever it is delivered again, also when another catalog says that its subject belongs
+ * elsewhere and so gives it another fingerprint.
+ */
+export function eventIdOf({ kind, scope, subject, rule, state, at }: Signal, hasher: Hasher): string {
+  return hasher.sha256([kind, scope.accountId, scope.region, placeOfSubject(subject), rule, state, at].join('\n')).slice(0, 32);
+}
+
 /** The place of a signal whose slot is not known. */
 export function placeOfSubject(subject: Subject): string {
   return `${subject.type}/${subject.id}`;

@@ -39,8 +39,16 @@ export function inventoryReads(scope: CatalogScope): readonly Permission[] {
 
 /** What the act function looks at before it launches or isolates. */
 export function surroundingsReads(): readonly Permission[] {
-  const actions = ['ec2:DescribeIamInstanceProfileAssociations', 'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets'];
-  return [permission({ sid: 'ReadSurroundings', actions, resources: ['*'] }, hasNoResources), ...attachmentReads()];
+  const actions = ['ec2:DescribeIamInstanceProfileAssociations', 'ec2:DescribeInstanceTypeOfferings', 'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets'];
+  return [
+    permission({ sid: 'ReadSurroundings', actions, resources: ['*'] }, hasNoResources),
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awskeymanagementservice.html
+    permission(
+      { sid: 'ReadKeys', actions: ['kms:DescribeKey'], resources: [arnOf('kms', 'key/*')] },
+      'Volumes are encrypted with keys that no catalog lists; of this account only, and it reads.',
+    ),
+    ...attachmentReads(),
+  ];
 }
 
 /**

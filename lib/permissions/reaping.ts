@@ -1,3 +1,4 @@
+import { Aws } from 'aws-cdk-lib';
 import { tagKeys } from '../../core/inventory/records.ts';
 import { remediationMachineName } from '../remediation-machine.ts';
 import { arnOf } from './catalog-scope.ts';
@@ -6,6 +7,7 @@ import { type Permission, permission } from './permission.ts';
 /*
  * Resource types and condition keys per action:
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_ec2.html
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html
  */
 
@@ -19,7 +21,18 @@ const onlyTagged = 'Only what carries our tag; the ids are not known before.';
 export function reapPermissions(): readonly Permission[] {
   return [
     permission(
-      { sid: 'FindOurs', actions: ['ec2:DescribeImages', 'ec2:DescribeInstances', 'ec2:DescribeNetworkInterfaces', 'ec2:DescribeVolumes'], resources: ['*'] },
+      {
+        sid: 'FindOurs',
+        actions: [
+          'autoscaling:DescribeAutoScalingInstances',
+          'ec2:DescribeImages',
+          'ec2:DescribeInstances',
+          'ec2:DescribeNetworkInterfaces',
+          'ec2:DescribeSnapshots',
+          'ec2:DescribeVolumes',
+        ],
+        resources: ['*'],
+      },
       'Calls that describe have no resource types in the Service Authorization Reference; they read.',
     ),
     permission(
@@ -33,19 +46,7 @@ export function reapPermissions(): readonly Permission[] {
       'Only instances that carry our quarantine tag; their ids are not known before.',
     ),
     ...orphanPermissions(),
-    permission(
-      {
-        sid: 'DeleteInterfaces',
-        actions: ['ec2:DeleteNetworkInterface'],
-        resources: [arnOf('ec2', 'network-interface/*')],
-        conditions: { Null: isTagged(tagKeys.remediation) },
-      },
-      onlyTagged,
-    ),
-    permission(
-      { sid: 'DeleteVolumes', actions: ['ec2:DeleteVolume'], resources: [arnOf('ec2', 'volume/*')], conditions: { Null: isTagged(tagKeys.remediation) } },
-      onlyTagged,
-    ),
+    ...leftoverPermissions(),
     ...restartPermissions(),
   ];
 }
@@ -66,6 +67,45 @@ function orphanPermissions(): readonly Permission[] {
         },
       },
       onlyTagged,
+    ),
+  ];
+}
+
+/** What is left once an instance is away; and members in standby leave their groups before they end. */
+function leftoverPermissions(): readonly Permission[] {
+  return [
+    permission(
+      {
+        sid: 'DeleteInterfaces',
+        actions: ['ec2:DeleteNetworkInterface'],
+        resources: [arnOf('ec2', 'network-interface/*')],
+        conditions: { Null: isTagged(tagKeys.remediation) },
+      },
+      onlyTagged,
+    ),
+    permission(
+      { sid: 'DeleteVolumes', actions: ['ec2:DeleteVolume'], resources: [arnOf('ec2', 'volume/*')], conditions: { Null: isTagged(tagKeys.remediation) } },
+      onlyTagged,
+    ),
+    permission(
+      {
+        sid: 'DeleteSnapshots',
+        actions: ['ec2:DeleteSnapshot'],
+        // Snapshots belong to no account in their ARN.
+        resources: [`arn:${Aws.PARTITION}:ec2:${Aws.REGION}::snapshot/*`],
+        conditions: { Null: isTagged(tagKeys.remediation) },
+      },
+      onlyTagged,
+    ),
+    // Takes members out of groups, but ends none: that takes the quarantine tag of the instance as well.
+    permission(
+      {
+        sid: 'ReleaseStandby',
+        actions: ['autoscaling:DetachInstances'],
+        resources: [arnOf('autoscaling', 'autoScalingGroup:*:autoScalingGroupName/*')],
+        conditions: { Null: { [`autoscaling:ResourceTag/${tagKeys.system}`]: 'false' } },
+      },
+      'Only groups that carry the tag of a system; the group is the only resource type of the call.',
     ),
   ];
 }

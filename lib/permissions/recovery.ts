@@ -6,7 +6,8 @@ import { type Permission, permission } from './permission.ts';
 /*
  * The gentler ways to repair, and members of Auto Scaling groups: one statement per resource type. Nothing here ends an instance.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
- * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html (one resource type, the group, with its tags
+ * under both autoscaling:ResourceTag and aws:ResourceTag; reading has none)
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
  */
 
@@ -28,6 +29,7 @@ export function recoveryReads(): readonly Permission[] {
     'autoscaling:DescribeAutoScalingGroups',
     'autoscaling:DescribeInstanceRefreshes',
     'autoscaling:DescribeLaunchConfigurations',
+    'autoscaling:DescribeLifecycleHooks',
     'autoscaling:DescribeScalingActivities',
     'ec2:DescribeInstanceTypes',
     'ec2:DescribeLaunchTemplateVersions',
@@ -48,9 +50,15 @@ export function recoveryReads(): readonly Permission[] {
 export function recoveryChanges({ systemNames, restartDocumentArns }: CatalogScope): readonly Permission[] {
   return [
     ...inChunks(systemNames).flatMap(systemChanges),
+    // Required are instance, task and the new volume; the image is checked as well, a snapshot only where one is named.
     ...['replace-root-volume-task', 'volume'].map((type) => allow(['ec2:CreateReplaceRootVolumeTask'], ec2(type), ofOurInstance)),
     // Images belong to no account in their ARN.
     allow(['ec2:CreateReplaceRootVolumeTask'], `arn:${Aws.PARTITION}:ec2:${Aws.REGION}::image/*`, ofOurInstance),
+    // The root that was replaced carries whatever tags its owner gave it, so that nothing of the volume bounds this; the tags that may be set do.
+    allow(['ec2:CreateTags'], ec2('volume'), 'Volumes of an owner carry no tags of ours; only the two that keep a replaced root may be set.', {
+      'ForAllValues:StringEquals': { 'aws:TagKeys': [tagKeys.remediation, tagKeys.quarantineUntil] },
+      Null: { 'aws:TagKeys': 'false', [`aws:RequestTag/${tagKeys.remediation}`]: 'false' },
+    }),
     // Only ever rehearsed; what may be launched is bounded by the statement about instances.
     allow(['ec2:RunInstances'], ec2('launch-template'), 'Templates are made by their owners; what a launch gives must carry our tags.'),
     ...inChunks(restartDocumentArns).map((arns) => permission({ actions: ['ssm:SendCommand'], resources: [...arns] })),

@@ -119,6 +119,7 @@ function composePerennial(stage: Stage, tableName: string, tell: Recorder) {
     cloudWatch: recording('cloudwatch', plain.cloudWatch, tell),
     ec2: recording('ec2', plain.ec2, tell),
     elb: recording('elb', plain.elb, tell),
+    kms: recording('kms', plain.kms, tell),
     route53: recording('route53', plain.route53, tell),
     ssm: recording('ssm', plain.ssm, tell),
   };

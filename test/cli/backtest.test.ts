@@ -64,6 +64,15 @@ describe('backtest', () => {
     expect(screen.out).toMatch(/Would replace 1, .*\nPeople paged: 0\. Recovery minutes saved: 114\./);
   });
 
+  it('places a member of an Auto Scaling group by its group and zone, and says that its group would have replaced it', async () => {
+    const [instanceId, zone] = [instance(0), 'eu-central-1a'];
+    const instances = [{ instanceId, system: 'shop-web', role: 'web', autoScalingGroup: 'web-asg', availabilityZone: zone }];
+    const recorded = file('member.jsonl', alarm('ALARM', '2026-11-01T00:00:00Z', instanceId));
+    const inventory = file('members.json', JSON.stringify(instances));
+    const { json } = await typeJson(['backtest', '--events', recorded, '--catalog', catalog, '--inventory', inventory]);
+    expect(backtestSchema.parse(json).episodes).toMatchObject([{ place: 'shop-web/web-asg/eu-central-1a', state: 'would-replace', path: 'group-member' }]);
+  });
+
   it('knows group sizes and slots from an inventory', async () => {
     const instances = Array.from({ length: 3 }, (_, index) => ({ instanceId: instance(index), system: 'shop-web', role: 'web', slotId: `shop-web/${index}` }));
     const inventory = file('inventory.json', JSON.stringify(instances));

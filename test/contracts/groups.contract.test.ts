@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CreateAutoScalingGroupCommand, DeleteAutoScalingGroupCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling';
+import { CreateAutoScalingGroupCommand, DeleteAutoScalingGroupCommand, PutLifecycleHookCommand, SuspendProcessesCommand } from '@aws-sdk/client-auto-scaling';
 import { CreateLaunchTemplateCommand } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { createGroupChanger, createGroupReader } from '../../aws/fleet/groups.ts';
+import { createMemberReleaser } from '../../aws/fleet/member-releaser.ts';
 import { createInstanceReader } from '../../aws/fleet/instance-reader.ts';
 import { createMotoFleet, type MotoFleet, unique } from './fleet-on-moto.ts';
 import { describeGroups, type GroupsUnderTest } from './groups.contract.ts';
@@ -49,6 +50,15 @@ describe('on moto behind the overlay', () => {
       instances: createInstanceReader(ec2, autoScaling),
       imageId: moto.imageIds[1],
       addGroup,
+      releaser: createMemberReleaser(autoScaling),
+      addHook: async (AutoScalingGroupName, { name, transition }) =>
+        void (await autoScaling.send(
+          new PutLifecycleHookCommand({
+            AutoScalingGroupName,
+            LifecycleHookName: name,
+            LifecycleTransition: transition === 'launching' ? 'autoscaling:EC2_INSTANCE_LAUNCHING' : 'autoscaling:EC2_INSTANCE_TERMINATING',
+          }),
+        )),
       suspend: async (AutoScalingGroupName, process) =>
         void (await autoScaling.send(new SuspendProcessesCommand({ AutoScalingGroupName, ScalingProcesses: [process] }))),
       addInstance: () => moto.addInstance(moto.imageIds[1], {}),

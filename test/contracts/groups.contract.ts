@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { GroupChanger, GroupReader } from '../../core/remediation/member-ports.ts';
+import { PermanentError } from '../../core/environment/errors.ts';
+import type { GroupChanger, GroupReader, LifecycleHook } from '../../core/remediation/member-ports.ts';
+import type { MemberReleaser } from '../../core/remediation/reaping-ports.ts';
 import type { InstanceReader } from '../../core/remediation/ports.ts';
 
 /*
@@ -20,6 +22,8 @@ export interface GroupsUnderTest {
   readonly imageId: string;
   /** A group of two members in one zone; gives its name. */
   addGroup(): Promise<string>;
+  readonly releaser: MemberReleaser;
+  addHook(groupName: string, hook: LifecycleHook): Promise<void>;
   suspend(groupName: string, process: string): Promise<void>;
   addInstance(): Promise<string>;
   pass(): Promise<void>;
@@ -56,7 +60,7 @@ export function describeGroups(title: string, create: () => GroupsUnderTest): vo
       const name = await fleet.addGroup();
       const group = await fleet.groups.read(name);
       if (group === undefined) throw new Error('no group');
-      expect(await fleet.groups.launchImage(group)).toBe(fleet.imageId);
+      expect(await fleet.groups.launchSource(group)).toEqual({ imageId: fleet.imageId, instanceTypes: ['t3.micro'], kmsKeyIds: [] });
       expect(await fleet.groups.openRefreshes(name)).toEqual([]);
       await fleet.suspend(name, 'ReplaceUnhealthy');
       expect((await fleet.groups.read(name))?.suspendedProcesses.map((process) => process.name)).toEqual(['ReplaceUnhealthy']);
@@ -88,6 +92,29 @@ export function describeGroups(title: string, create: () => GroupsUnderTest): vo
       expect(await membersOf(name)).not.toContain(old);
       expect((await fleet.groups.read(name))?.members.find(({ instanceId }) => instanceId === old)?.lifecycleState).toBe('Standby');
       expect((await fleet.instances.read(old))?.state).toBe('running');
+    });
+
+    it('let a member in standby go without another launch, and none that serves; twice is once', async () => {
+      const name = await fleet.addGroup();
+      const [old = '', other = ''] = await membersOf(name);
+      await fleet.changer.enterStandby(name, old);
+      await eventually(async () => expect(await membersOf(name)).toHaveLength(2));
+      expect(await fleet.releaser.membership(old)).toEqual({ groupName: name, lifecycleState: 'Standby' });
+      await fleet.releaser.release(name, old);
+      await fleet.releaser.release(name, old);
+      await fleet.pass();
+      expect(await fleet.releaser.membership(old)).toBeUndefined();
+      expect(await membersOf(name)).toHaveLength(2);
+      expect((await fleet.instances.read(old))?.state).toBe('running');
+      await expect(fleet.releaser.release(name, other)).rejects.toThrow(PermanentError);
+      expect(await membersOf(name)).toContain(other);
+    });
+
+    it('list their lifecycle hooks', async () => {
+      const name = await fleet.addGroup();
+      expect(await fleet.groups.hooks(name)).toEqual([]);
+      await fleet.addHook(name, { name: 'drain-queue', transition: 'terminating' });
+      expect(await fleet.groups.hooks(name)).toEqual([{ name: 'drain-queue', transition: 'terminating' }]);
     });
   });
 }

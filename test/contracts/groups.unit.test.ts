@@ -18,6 +18,8 @@ function create(): GroupsUnderTest {
       for (const instanceId of ['i-1', 'i-2']) region.addInstance({ instanceId, imageId: 'ami-1', tags: { 'aws:autoscaling:groupName': 'web' }, launchedAt });
       return 'web';
     },
+    releaser: region.groups.releaser,
+    addHook: async (groupName, hook) => region.groups.addHook(groupName, hook),
     suspend: async (groupName, process) => region.groups.suspend(groupName, process, 'by hand'),
     addInstance: async () => {
       region.addInstance({ instanceId: 'i-alone', imageId: 'ami-1', tags: {}, launchedAt });

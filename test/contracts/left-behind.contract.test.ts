@@ -1,7 +1,8 @@
-import { CreateNetworkInterfaceCommand, CreateVolumeCommand, type ResourceType } from '@aws-sdk/client-ec2';
+import { CreateNetworkInterfaceCommand, CreateSnapshotCommand, CreateVolumeCommand, type ResourceType } from '@aws-sdk/client-ec2';
 import { afterAll, beforeAll, describe, inject } from 'vitest';
 import { createCommandRunner } from '../../aws/fleet/commands.ts';
 import { createLeftBehind } from '../../aws/fleet/left-behind.ts';
+import { createSnapshotKeeper } from '../../aws/fleet/snapshot-keeper.ts';
 import { createMotoFleet, type MotoFleet, unique } from './fleet-on-moto.ts';
 import { describeLeftBehind } from './left-behind.contract.ts';
 
@@ -31,6 +32,11 @@ describe('on moto behind the overlay', () => {
       addVolume: async (tags) => {
         const answer = await ec2.send(new CreateVolumeCommand({ AvailabilityZone: `${region}a`, Size: 1, TagSpecifications: tagged('volume', tags) }));
         return answer.VolumeId ?? '';
+      },
+      oldSnapshots: createSnapshotKeeper(ec2),
+      addSnapshot: async (VolumeId, tags) => {
+        const answer = await ec2.send(new CreateSnapshotCommand({ VolumeId, TagSpecifications: tagged('snapshot', tags) }));
+        return answer.SnapshotId ?? '';
       },
       addInterface: async (tags) => {
         const answer = await ec2.send(new CreateNetworkInterfaceCommand({ SubnetId: moto.subnetId, TagSpecifications: tagged('network-interface', tags) }));

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { tagKeys } from '../../core/inventory/records.ts';
 import type { CommandRunner } from '../../core/remediation/command-ports.ts';
-import type { LeftBehind } from '../../core/remediation/reaping-ports.ts';
+import type { LeftBehind, SnapshotKeeper } from '../../core/remediation/reaping-ports.ts';
 
 /*
  * What the reaper asks and ends, and the agent that evidence is asked of, in memory and behind the AWS adapters alike. Where the emulator
@@ -20,6 +20,9 @@ export interface LeftBehindUnderTest {
   addInstance(tags: Readonly<Record<string, string>>): Promise<string>;
   /** An empty volume that nobody has attached. */
   addVolume(tags: Readonly<Record<string, string>>): Promise<string>;
+  readonly oldSnapshots: SnapshotKeeper;
+  /** A complete snapshot of the volume. */
+  addSnapshot(volumeId: string, tags: Readonly<Record<string, string>>): Promise<string>;
   /** An interface that nobody has attached. */
   addInterface(tags: Readonly<Record<string, string>>): Promise<string>;
   unique(prefix: string): string;
@@ -63,6 +66,21 @@ export function describeLeftBehind(title: string, create: () => LeftBehindUnderT
       await world.leftBehind.deleteInterface(doomed);
       await world.leftBehind.deleteInterface(doomed);
       expect((await world.leftBehind.interfaces()).map(({ networkInterfaceId }) => networkInterfaceId)).not.toContain(doomed);
+    });
+
+    it('lists snapshots that carry our tag, deletes the one that is named, and twice is once', async () => {
+      const tags = ours();
+      const volumeId = await world.addVolume({ tier: 'web' });
+      const [doomed, other] = [await world.addSnapshot(volumeId, tags), await world.addSnapshot(volumeId, { tier: 'web' })];
+      const found = await world.oldSnapshots.olderThan('2100-01-01T00:00:00.000Z');
+      expect(found.find(({ snapshotId }) => snapshotId === doomed)).toMatchObject({ snapshotId: doomed, volumeId, tags });
+      expect(found.map(({ snapshotId }) => snapshotId)).not.toContain(other);
+      expect(await world.oldSnapshots.olderThan('2000-01-01T00:00:00.000Z')).toEqual([]);
+      expect(await world.oldSnapshots.hasYounger(volumeId, '2000-01-01T00:00:00.000Z')).toBe(true);
+      expect(await world.oldSnapshots.hasYounger(volumeId, '2100-01-01T00:00:00.000Z')).toBe(false);
+      await world.oldSnapshots.delete(doomed);
+      await world.oldSnapshots.delete(doomed);
+      expect((await world.oldSnapshots.olderThan('2100-01-01T00:00:00.000Z')).map(({ snapshotId }) => snapshotId)).not.toContain(doomed);
     });
 
     it('knows no root snapshot of an image that does not exist', async () => {

@@ -25,6 +25,12 @@ function create(): LeftBehindUnderTest {
       region.leftBehind.addVolume({ volumeId, createdAt: clock.now(), tags });
       return volumeId;
     },
+    oldSnapshots: region.attachments.oldSnapshots,
+    addSnapshot: async (volumeId, tags) => {
+      const snapshotId = unique('snap');
+      region.attachments.addSnapshot({ snapshotId, volumeId, startedAt: clock.now(), tags });
+      return snapshotId;
+    },
     addInterface: async (tags) => {
       const networkInterfaceId = unique('eni');
       region.leftBehind.addInterface({ networkInterfaceId, isManagedByAws: false, tags });

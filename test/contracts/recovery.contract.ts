@@ -83,6 +83,12 @@ export function describeRecovery(title: string, create: () => RecoveryUnderTest)
       await eventually(async () => expect(await fleet.ports.recovery.rootSwap(first.taskId)).toMatchObject({ instanceId, state: ending }));
     });
 
+    it('says which root volume an instance has, and none of one that is absent', async () => {
+      const instanceId = await fleet.addInstance();
+      expect(await fleet.ports.rootSwapper.rootVolumeOf(instanceId)).toMatch(/^vol-/);
+      expect(await fleet.ports.rootSwapper.rootVolumeOf(ABSENT)).toBeUndefined();
+    });
+
     it('replaces no root of what does not run; a task that never was is absent', async () => {
       const instanceId = await fleet.addInstance();
       await fleet.ports.power.stop(instanceId);

@@ -2,10 +2,13 @@ import type { ScenarioName } from '../../sim/scenarios.ts';
 
 /** Seeds that once broke an invariant, with what it was: they are played with every test run. Add one whenever a run fails. */
 export const onceFailingSeeds: readonly { readonly seed: number; readonly scenario?: ScenarioName; readonly why: string }[] = [
+  { seed: 2, why: 'A stop that was stuck behind the drain: the replacement that served held no slot' },
   { seed: 28, why: 'A throttle between publishing and its note: one repeat is allowed then' },
+  { seed: 46, why: 'A late repetition under another catalog opened a new incident' },
   { seed: 107, scenario: 'single-machine-storm', why: 'An execution that died of throttling left its repair half-done' },
-  { seed: 403, why: 'A launch whose answer was lost, undone while reads lag: its orphan waits for the reaper' },
-  { seed: 770, why: 'A replacement that dies during the drain' },
-  { seed: 898, why: 'A repair carried on half an hour after its verification' },
-  { seed: 5331, why: 'A catalog without the system, published in mid-repair: nothing can be undone, and it is said' },
+  { seed: 249, why: 'The old instance came back with a failing check and was not registered again' },
+  { seed: 403, why: 'A launch whose answer was lost, undone while reads lag: found and put away all the same' },
+  { seed: 770, why: 'A replacement that dies during the drain: the old instance is not put away' },
+  { seed: 898, why: 'A repair carried on half an hour after its verification: verified again' },
+  { seed: 5331, why: 'A catalog without the system, published in mid-repair: undone by what was declared at the claim' },
 ];

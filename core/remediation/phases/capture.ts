@@ -5,7 +5,13 @@ import { type Capture, captureType } from '../capture.ts';
 import type { ObservePhase, ObservePorts, PhaseContext } from '../phase.ts';
 import { allPhasesOf, failureModeOf, phasesAfter, type Traits, traitsOf } from '../procedure.ts';
 import { partsOf } from '../reachability.ts';
-import type { Remediation } from '../record.ts';
+import { type Remediation, remediationType } from '../record.ts';
+
+/** The record of the remediation that this one takes back; `undefined` when it takes back none, or that record is gone. */
+export async function revertedBy({ ports, session }: PhaseContext<ObservePorts>): Promise<Remediation | undefined> {
+  const { revertOf } = session.record;
+  return revertOf === undefined ? undefined : (await readRecord(ports.store, remediationType, keys.remediation(ports.scope, revertOf)))?.body;
+}
 
 /** The capture to restore from: of now when the instance is still there, else the last good one the sweep kept. */
 export async function bestCapture({ ports, session, system }: PhaseContext<ObservePorts>): Promise<Capture | undefined> {
@@ -19,11 +25,12 @@ export async function bestCapture({ ports, session, system }: PhaseContext<Obser
 
 /**
  * The capture that this remediation has stored: under its own id, because the sweep goes on to capture the instance, also when half of
- * what it had has moved. Remediations of before procedure version 2 have it under the instance's id only.
+ * what it had has moved. A way back restores what the remediation that it takes back has captured. Remediations of before procedure version 2
+ * have it under the instance's id only.
  */
 export async function storedCapture({ ports, session }: PhaseContext<ObservePorts>): Promise<Capture> {
-  const { id, oldInstanceId } = session.record;
-  const own = await readRecord(ports.store, captureType, keys.capture(ports.scope, id));
+  const { id, oldInstanceId, revertOf = id } = session.record;
+  const own = await readRecord(ports.store, captureType, keys.capture(ports.scope, revertOf));
   const stored = own ?? (await readRecord(ports.store, captureType, keys.capture(ports.scope, oldInstanceId)));
   if (stored === undefined) throw new Error(`There is no capture of ${oldInstanceId} though its phase has passed`);
   return stored.body;

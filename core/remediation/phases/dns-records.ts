@@ -5,7 +5,7 @@ import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts'
 import { failureModeOf } from '../procedure.ts';
 import { type Addresses, addressMap, lostAddresses } from '../reachability.ts';
 import type { Remediation } from '../record.ts';
-import { storedCapture } from './capture.ts';
+import { revertedBy, storedCapture } from './capture.ts';
 import { backward, type Direction, forward, left, moveEach, moving, type Progress, stuck, there } from './moving.ts';
 
 /*
@@ -16,6 +16,8 @@ import { backward, type Direction, forward, left, moveEach, moving, type Progres
 type Context = PhaseContext<ActPorts>;
 /** What is to be written instead of what. */
 type Replacements = ReadonlyMap<string, string>;
+/** What it means that a record set has no value to be replaced. */
+type Unchanged = (record: CapturedDnsRecord, now: readonly string[]) => Progress;
 
 export const moveRecords: ActPhase = (context) => forward(context, (direction) => rewriteRecords(context, direction));
 export const returnRecords: ActPhase = (context) => backward(context, 'move-records', (direction) => rewriteRecords(context, direction));
@@ -23,23 +25,60 @@ export const returnRecords: ActPhase = (context) => backward(context, 'move-reco
 async function rewriteRecords(context: Context, direction: Direction): Promise<PhaseResult> {
   const { session } = context;
   const capture = await storedCapture(context);
-  const { newInstanceId = '' } = session.record;
-  const replacement = await addressesOfNew(context, newInstanceId);
-  if (replacement === undefined) return { kind: 'failed', reason: `${newInstanceId} has no network interface, so its addresses are not known` };
-  const lost = lostAddresses(capture);
+  const { revertOf, newInstanceId = '' } = session.record;
+  if (revertOf !== undefined) return rewriteOfRevert(context, direction, capture);
+  const replacement = await noteAddresses(context, NEW_ADDRESSES, newInstanceId);
+  if (replacement === undefined) return noAddresses(newInstanceId);
   const replacements = direction.verb === 'move' ? addressMap(capture, replacement) : wayBack(session.record, capture, replacement);
-  return moveEach(session.record, capture.dnsRecords ?? [], nameOf, (record) => rewriteRecord(context, record, direction, replacements, lost));
+  const unchangedIs: Unchanged = (record, now) => unchanged(session.record, record, direction, now, lostAddresses(capture));
+  return moveEach(session.record, capture.dnsRecords ?? [], nameOf, (record) => rewriteRecord(context, record, direction, replacements, unchangedIs));
 }
 
-/** Written down before the first record is: the way back must know them, also when the replacement is gone by then. */
-async function addressesOfNew({ ports, session }: Context, newInstanceId: string): Promise<Addresses | undefined> {
-  const noted = await session.mutate('addresses-of-new', async () => {
-    const primary = await ports.interfaces.primary(newInstanceId);
-    if (primary === undefined) throw new RetryableError(`EC2 does not list the network interface of ${newInstanceId}; it is asked again.`);
+const noAddresses = (instanceId: string): PhaseResult => ({
+  kind: 'failed',
+  reason: `${instanceId} has no network interface, so its addresses are not known`,
+});
+
+/** Names of the calls that write addresses down. */
+const NEW_ADDRESSES = 'addresses-of-new';
+const OLD_ADDRESSES = 'addresses-of-old';
+
+/** Written down before the first record is: the way back must know them, also when the instance is gone by then. */
+async function noteAddresses({ ports, session }: Context, name: string, instanceId: string): Promise<Addresses | undefined> {
+  const noted = await session.mutate(name, async () => {
+    const primary = await ports.interfaces.primary(instanceId);
+    if (primary === undefined) throw new RetryableError(`EC2 does not list the network interface of ${instanceId}; it is asked again.`);
     const { privateIpAddress, privateDnsName, publicIpAddress, publicDnsName } = primary;
     return present({ privateIpAddress, privateDnsName, publicIpAddress, publicDnsName });
   });
-  return noted['privateIpAddress'] === undefined ? undefined : { ...noted, privateIpAddress: noted['privateIpAddress'] };
+  return addressesIn(noted);
+}
+
+function addressesIn(noted: Readonly<Record<string, string>> | undefined): Addresses | undefined {
+  return noted?.['privateIpAddress'] === undefined ? undefined : { ...noted, privateIpAddress: noted['privateIpAddress'] };
+}
+
+/**
+ * Another repair has written the records. Both instances may have stopped and started since, which gives them other public addresses:
+ * what was written then, and by this way back, gives way to what the one that serves now has now.
+ */
+async function rewriteOfRevert(context: Context, direction: Direction, capture: Capture): Promise<PhaseResult> {
+  const { record } = context.session;
+  const arriving = await noteAddresses(context, direction.verb === 'return' ? OLD_ADDRESSES : NEW_ADDRESSES, direction.to);
+  if (arriving === undefined) return noAddresses(direction.to);
+  const written = (await revertedBy(context))?.calls[NEW_ADDRESSES]?.result;
+  const ours = direction.verb === 'move' ? record.calls[OLD_ADDRESSES]?.result : undefined;
+  const leaving = [written, ours].flatMap((noted) => addressesIn(noted) ?? []);
+  const replacements = new Map(leaving.flatMap((addresses) => [...addressMap({ ...addresses, elasticIps: capture.elasticIps }, arriving)]));
+  const gone = leaving.flatMap((addresses) => lostAddresses({ ...addresses, elasticIps: capture.elasticIps }));
+  const right: readonly string[] = Object.values(arriving);
+  const unchangedIs: Unchanged = (dnsRecord, now) => {
+    const stale = now.filter((value) => gone.includes(value) && !right.includes(value));
+    if (stale.length > 0)
+      return left(`the DNS record ${nameOf(dnsRecord)} (it names ${stale.join(', ')}, and ${direction.to} has no such address; set it by hand)`);
+    return now.some((value) => right.includes(value)) ? there : left(`the DNS record ${nameOf(dnsRecord)} (it was changed to ${now.join(', ')} meanwhile)`);
+  };
+  return moveEach(record, capture.dnsRecords ?? [], nameOf, (dnsRecord) => rewriteRecord(context, dnsRecord, direction, replacements, unchangedIs));
 }
 
 /** A public address that EC2 assigned has ended with the stop of a fenced instance: nobody may be sent to it, it may be a stranger's by now. */
@@ -59,7 +98,7 @@ async function rewriteRecord(
   record: CapturedDnsRecord,
   direction: Direction,
   replacements: Replacements,
-  lost: readonly string[],
+  unchangedIs: Unchanged,
 ): Promise<Progress> {
   const now = await ports.dnsRecords.read(record);
   if (now === undefined) return left(`the DNS record ${nameOf(record)} (it does not exist any more)`);
@@ -67,7 +106,7 @@ async function rewriteRecord(
   const recorded = session.record.calls[call];
   const wanted = [...new Set(now.map((value) => replacements.get(value) ?? value))];
   const isWritten = recorded?.outcomeAt !== undefined;
-  if (wanted.join() === now.join() && recorded === undefined) return unchanged(session.record, record, direction, now, lost);
+  if (wanted.join() === now.join() && recorded === undefined) return unchangedIs(record, now);
   if (isWritten && wanted.join() !== now.join()) return stuck(`The DNS record ${nameOf(record)} was written and shows another value: ${now.join(', ')}`);
   // Also after a crash in between, when the values are there already: only the change's id can tell whether all name servers have it.
   const { changeId } = await session.mutate(call, () => ports.dnsRecords.replace(record, now, wanted));

@@ -1,11 +1,13 @@
-import { imageRecordType } from '../../images/records.ts';
 import { instanceType, tagKeys } from '../../inventory/records.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord } from '../../records/record-type.ts';
-import type { AutoScalingGroupFacts, MemberFacts, ScalingActivity } from '../member-ports.ts';
+import type { AutoScalingGroupFacts, ScalingActivity } from '../member-ports.ts';
 import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { failureModeOf, phasesAfter, traitsOf } from '../procedure.ts';
 import type { Remediation } from '../record.ts';
+import { completeWaiting, heldWords } from './complete-hooks.ts';
+import { askedOf, isWorking, newMembers } from './group-look.ts';
+import { preflightMemberLaunch, preflightWords } from './preflight.ts';
 import { quarantine } from './quarantine.ts';
 import { registeredTargets } from './recovery.ts';
 import { describeTargets, inServicePatch } from './targets.ts';
@@ -21,7 +23,7 @@ export const memberGuardrail = 'group member';
 type Context = PhaseContext<ObservePorts>;
 
 /** The group, also of a member that has left it: its tags remember for an hour, the inventory for longer. */
-async function findGroup({ ports, session }: Context): Promise<AutoScalingGroupFacts | undefined> {
+export async function findGroup({ ports, session }: Context): Promise<AutoScalingGroupFacts | undefined> {
   const { oldInstanceId } = session.record;
   const group = await ports.groups.groupOf(oldInstanceId);
   if (group !== undefined) return group;
@@ -54,8 +56,6 @@ function overlap(record: Remediation, group: AutoScalingGroupFacts): string | un
   return `Two of this system must never run at once, and the maintenance policy of ${group.name} launches before it ends (minimum healthy ${group.minHealthyPercentage} %)`;
 }
 
-const isWorking = (member: MemberFacts): boolean => member.lifecycleState === 'InService' && member.isHealthy;
-
 /** What shows that the group replaces it already: it has left, is leaving, or is marked. */
 function ownReplacement(
   group: AutoScalingGroupFacts,
@@ -67,21 +67,6 @@ function ownReplacement(
   if (member !== undefined && isWorking(member) && activity === undefined) return undefined;
   const state = member === undefined ? 'has left the group' : `is ${member.lifecycleState}${member.isHealthy ? '' : ' and marked unhealthy'}`;
   return { since: activity?.startedAt ?? '', reason: `${instanceId} ${state}: ${activity?.description ?? 'its group replaces it'}` };
-}
-
-/** The image that the group would launch must exist and be approved for the role. */
-async function imageProblem({ ports, system }: Context, imageId: string | undefined): Promise<string | undefined> {
-  if (imageId === undefined) return 'what the group launches from is gone or names no image';
-  const { role } = system.spec.image;
-  const [image, approved, known] = await Promise.all([
-    ports.images.describe(imageId),
-    ports.images.approvedHistory(role),
-    readRecord(ports.store, imageRecordType, keys.image(ports.scope, role, imageId)),
-  ]);
-  if (image === undefined) return `the image ${imageId} does not exist`;
-  if (image.state !== 'available') return `the image ${imageId} is ${image.state}, not available`;
-  if (known?.body.isRevoked === true) return `the image ${imageId} is revoked`;
-  return approved.includes(imageId) ? undefined : `the image ${imageId} was never an approved image of the role ${role}`;
 }
 
 const blocked = (group: AutoScalingGroupFacts, problem: string): PhaseResult => ({
@@ -118,29 +103,29 @@ export const preflightMember: ActPhase = async (context) => {
 async function adopt({ session }: PhaseContext<ActPorts>, group: AutoScalingGroupFacts, own: { since: string; reason: string }): Promise<PhaseResult> {
   const { record } = session;
   const since = own.since === '' || own.since > record.timing.detectedAt ? record.timing.detectedAt : own.since;
+  // While it waits at a hook it can still say something.
+  const isThere = group.members.some(({ instanceId }) => instanceId === record.oldInstanceId);
   // No call: what is adopted must be known to the phases that follow.
   await session.mutate('adopt', () => Promise.resolve({ groupName: group.name, since }));
   return {
     kind: 'done',
     reason: `Adopted, nothing is marked: ${own.reason}`,
-    patch: { remaining: [...phasesAfter('replace-member', 'group-member', traitsOf(record))] },
+    patch: { remaining: [...(isThere ? (['evidence'] as const) : []), ...phasesAfter('replace-member', 'group-member', traitsOf(record))] },
   };
 }
 
 async function rehearse(context: PhaseContext<ActPorts>, group: AutoScalingGroupFacts): Promise<PhaseResult> {
   const { ports, session } = context;
-  const imageId = await ports.groups.launchImage(group);
-  const problem = await imageProblem(context, imageId);
-  if (problem !== undefined) return blocked(group, problem);
+  const source = await ports.groups.launchSource(group);
+  const imageId = source?.imageId;
+  if (source === undefined || imageId === undefined) return blocked(group, 'what the group launches from is gone or names no image');
   const instance = await ports.instances.read(session.record.oldInstanceId);
-  const rehearsal = await ports.groupChanger.rehearse({ group, subnetId: instance?.subnetId ?? '', tags: launchTags(context) });
-  if (rehearsal.kind === 'impossible') return blocked(group, rehearsal.reason);
-  const imageReason = `${imageId ?? 'the image'} is what ${group.name} launches; it is approved`;
-  return {
-    kind: 'done',
-    reason: `${group.name} can launch ${imageId}: ${rehearsal.reason}`,
-    patch: { imageReason, ...(imageId === undefined ? {} : { imageId }) },
-  };
+  const decision = await preflightMemberLaunch(context, { ...source, imageId }, group, () =>
+    ports.groupChanger.rehearse({ group, subnetId: instance?.subnetId ?? '', tags: launchTags(context) }),
+  );
+  if (decision.failures.length > 0) return blocked(group, decision.failures.join('; '));
+  const imageReason = `${imageId} is what ${group.name} launches; it is approved`;
+  return { kind: 'done', reason: `${group.name} can launch ${imageId}: ${preflightWords(decision)}`, patch: { imageReason, imageId } };
 }
 
 /** Asks the group, once. */
@@ -159,27 +144,6 @@ export const replaceMember: ActPhase = async (context) => {
     how === 'standby' ? `${oldInstanceId} goes into standby; ${group.name} launches another one` : `${group.name} is told that ${oldInstanceId} is unhealthy`;
   return { kind: 'done', reason: done, patch: { timing: { ...timing, launchedAt: ports.clock.now() } } };
 };
-
-/** Which group was asked, or had begun by itself, and since when. */
-function askedOf({ calls, timing }: Remediation): { readonly groupName: string; readonly since: string } | undefined {
-  const call = calls['adopt'] ?? calls['standby'] ?? calls['mark-unhealthy'];
-  const groupName = call?.result?.['groupName'];
-  return groupName === undefined ? undefined : { groupName, since: call?.result?.['since'] ?? timing.decidedAt };
-}
-
-/** Those in service that were launched since then; one in the zone of the old one first. */
-async function newMembers({ ports, session }: Context, group: AutoScalingGroupFacts, since: string): Promise<readonly string[]> {
-  const { oldInstanceId, slotId } = session.record;
-  const candidates = group.members.filter((member) => member.instanceId !== oldInstanceId && isWorking(member));
-  const young: MemberFacts[] = [];
-  for (const member of candidates) {
-    // one after the other: groups are read rarely, and few members are candidates
-    const facts = await ports.instances.read(member.instanceId);
-    if (facts !== undefined && facts.state === 'running' && facts.launchedAt >= since) young.push(member);
-  }
-  const isSameZone = (member: MemberFacts): boolean => slotId.endsWith(`/${member.availabilityZone}`);
-  return young.toSorted((left, right) => Number(isSameZone(right)) - Number(isSameZone(left))).map(({ instanceId }) => instanceId);
-}
 
 /** What the group says of launches that failed since then, newest first. */
 function groupWords(activities: readonly ScalingActivity[], since: string): string {
@@ -202,7 +166,9 @@ export const awaitMember: ObservePhase = async (context) => {
   const poll = policy.spec.statusPollSeconds;
   if (instanceId === undefined) {
     const words = groupWords(await ports.groups.activities(groupName), since);
-    return { kind: 'wait', seconds: poll, reason: `${groupName} has no new member in service yet${words === '' ? '' : `. It says: ${words}`}`, memory: {} };
+    const held = await heldWords(context, group, since);
+    const said = `${held === '' ? '' : `. ${held}`}${words === '' ? '' : `. It says: ${words}`}`;
+    return { kind: 'wait', seconds: poll, reason: `${groupName} has no new member in service yet${said}`, memory: {} };
   }
   return awaitServing(context, group, instanceId);
 };
@@ -242,5 +208,8 @@ function lostWith({ calls, oldInstanceId }: Remediation): readonly string[] {
 /** Only a member that was kept in standby is there to be put away; what the group ends is the group's. */
 export const quarantineMember: ActPhase = async (context) => {
   const { calls, oldInstanceId } = context.session.record;
-  return calls['standby'] === undefined ? { kind: 'done', reason: `${oldInstanceId} is ended by its group; there is nothing to keep` } : quarantine(context);
+  if (calls['standby'] !== undefined) return quarantine(context);
+  // A group that launches first ends the old one only now.
+  await completeWaiting(context);
+  return { kind: 'done', reason: `${oldInstanceId} is ended by its group; there is nothing to keep` };
 };

@@ -1,15 +1,20 @@
-import { addSeconds } from '../../environment/time.ts';
+import { addSeconds, secondsBetween, type Timestamp } from '../../environment/time.ts';
 import { addTimelineEvent } from '../../incidents/incidents.ts';
 import { tagKeys } from '../../inventory/records.ts';
 import { maskPersonalData } from '../../signals/mask.ts';
 import type { InstanceFacts } from '../ports.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import type { Remediation } from '../record.ts';
+import { storedCapture } from './capture.ts';
+import { describeTargets } from './targets.ts';
 
 /** Tags by which schedulers and backup plans would start or copy a quarantined instance; they move into the record. */
 export const foreignAutomationTags = ['Schedule', 'schedule', 'backup', 'Backup', 'aws-backup', 'dlm'] as const;
 
 const MAX_EVIDENCE_CHARACTERS = 4000;
+
+/** Seen to be stopped or ended. EC2 shows an ended instance for a while: one that is not listed just now is a read that lags, not an end. */
+const isDown = (instance: InstanceFacts | undefined): boolean => instance !== undefined && (instance.state === 'stopped' || isGone(instance));
 
 const isGone = (instance: InstanceFacts | undefined): boolean =>
   instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down';
@@ -60,8 +65,8 @@ async function quarantineInstance(context: PhaseContext<ActPorts>, instance: Ins
   const isStoppable = instance.rootDeviceType === 'ebs';
   if (isStoppable) await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
   const after = await ports.instances.read(instanceId);
-  if (isStoppable && after !== undefined && !isGone(after) && after.state !== 'stopped')
-    return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after.state}` };
+  if (isStoppable && !isDown(after))
+    return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after?.state ?? 'not listed just now'}` };
   await session.mutate(`drop-profile:${instanceId}`, () =>
     ports.quarantine.dropProfile(instanceId).then(({ instanceProfileArn }) => (instanceProfileArn === undefined ? undefined : { instanceProfileArn })),
   );
@@ -74,9 +79,41 @@ async function quarantineInstance(context: PhaseContext<ActPorts>, instance: Ins
 const textsOf = (groups: Readonly<Record<string, readonly string[]>>): Record<string, string> =>
   Object.fromEntries(Object.entries(groups).map(([id, ids]) => [id, ids.join(',')]));
 
+/** So many looks in a row must say that the replacement does not serve. */
+const BAD_LOOKS = 2;
+
+/**
+ * The replacement may have died while the old instance drained: right before the old one is put away it must be seen to serve. Once that has
+ * begun it is finished, and the verification speaks for the replacement.
+ */
+async function doubt(context: PhaseContext<ActPorts>): Promise<PhaseResult | undefined> {
+  const { record } = context.session;
+  const { newInstanceId, oldInstanceId, path = 'replace', failure, calls } = record;
+  const hasBegun = calls[`mark:${oldInstanceId}`] !== undefined;
+  if (path !== 'replace' || failure !== undefined || newInstanceId === undefined || hasBegun) return undefined;
+  const seen = await notServing(context, newInstanceId);
+  if (seen === undefined) return undefined;
+  const looks = Number(record.memory['badLooks'] ?? 0) + 1;
+  const reason = `The replacement ${newInstanceId} does not serve any more (${seen})`;
+  if (looks < BAD_LOOKS) return { kind: 'wait', seconds: context.policy.spec.healthyReadIntervalSeconds, reason, memory: { badLooks: looks } };
+  return { kind: 'failed', reason: `${reason}; ${oldInstanceId} is not put away`, undo: ['restore-old'] };
+}
+
+/** How it shows that an instance does not serve; `undefined` when it does. */
+async function notServing(context: PhaseContext<ActPorts>, instanceId: string): Promise<string | undefined> {
+  const { instances, targets: reader } = context.ports;
+  const { targets } = await storedCapture(context);
+  const instance = await instances.read(instanceId);
+  if (instance?.state !== 'running') return `it is ${instance?.state ?? 'not listed'}`;
+  const health = targets.length === 0 ? [] : await reader.health(instanceId, targets);
+  return health.every(({ state }) => state === 'healthy') ? undefined : describeTargets(health);
+}
+
 /** Puts the old instance away as evidence. */
 export const quarantine: ActPhase = async (context) => {
   const { oldInstanceId } = context.session.record;
+  const doubted = await doubt(context);
+  if (doubted !== undefined) return doubted;
   const instance = await context.ports.instances.read(oldInstanceId);
   if (instance === undefined || isGone(instance)) return { kind: 'done', reason: `${oldInstanceId} is gone; there is nothing to keep` };
   return quarantineInstance(context, instance);
@@ -84,8 +121,16 @@ export const quarantine: ActPhase = async (context) => {
 
 /** Puts every instance away that this remediation launched, also one whose launch nobody heard of. */
 export const quarantineNew: ActPhase = async (context) => {
-  const { ports, session } = context;
-  const ours = (await replacementsOf(ports, session.record)).filter((instance) => !isGone(instance));
+  const { ports, session, policy } = context;
+  const found = await replacementsOf(ports, session.record);
+  const lookingSeconds = secondsToLook(context, found);
+  if (lookingSeconds > 0)
+    return {
+      kind: 'wait',
+      seconds: Math.min(policy.spec.statusPollSeconds, lookingSeconds),
+      reason: `Nobody heard what the launch gave, and nothing carries its tag yet; looked for ${Math.ceil(lookingSeconds)} s more`,
+    };
+  const ours = found.filter((instance) => !isGone(instance));
   if (ours.length === 0) return { kind: 'done', reason: 'No replacement exists' };
   for (const instance of ours) {
     // One after the other: each write of intent and outcome goes to the same record.
@@ -94,6 +139,26 @@ export const quarantineNew: ActPhase = async (context) => {
   }
   return { kind: 'done', reason: `Quarantined ${ours.map((instance) => instance.instanceId).join(', ')}` };
 };
+
+/**
+ * How long a launch whose answer was lost is looked for: EC2 shows what it has launched only after a while, mostly seconds
+ * (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html). What shows later still is found by the reaper.
+ */
+const UNHEARD_LAUNCH_SECONDS = 120;
+
+const isLaunch = (name: string): boolean => name === 'launch' || name === 'launch-throwaway' || name.startsWith('launch:');
+
+/** Seconds for which an empty read is no proof yet: a launch was asked for, nobody heard the answer, and nothing unknown is there. */
+function secondsToLook({ ports, session, policy }: PhaseContext<ActPorts>, found: readonly InstanceFacts[]): number {
+  const launches = Object.entries(session.record.calls).flatMap(([name, call]) => (isLaunch(name) ? [call] : []));
+  const asked: readonly Timestamp[] = launches.flatMap(({ intentAt, outcomeAt }) => (outcomeAt === undefined ? [intentAt] : []));
+  const heard = new Set(launches.map(({ result }) => result?.['instanceId']));
+  const last = asked.toSorted().at(-1);
+  if (last === undefined || found.some(({ instanceId }) => !heard.has(instanceId))) return 0;
+  // The phase must not run out of its own time by looking.
+  const seconds = Math.min(UNHEARD_LAUNCH_SECONDS, policy.spec.stopDeadlineSeconds / 2);
+  return Math.max(0, seconds - secondsBetween(last, ports.clock.now()));
+}
 
 /** What this remediation launched; of a way back the instance that it replaces, of a drill also its throw-away instance. */
 async function replacementsOf(ports: ActPorts, { id, oldInstanceId, newInstanceId, revertOf, isDrill }: Remediation): Promise<readonly InstanceFacts[]> {

@@ -1,9 +1,12 @@
-import { secondsBetween } from '../../environment/time.ts';
+import { PermanentError } from '../../environment/errors.ts';
+import { addSeconds, secondsBetween } from '../../environment/time.ts';
+import { tagKeys } from '../../inventory/records.ts';
 import { nativeRecoveryUntil } from '../path-choice.ts';
 import type { InstanceStatus, TargetHealth } from '../ports.ts';
 import type { ActPhase, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import type { Remediation } from '../record.ts';
 import type { RootSwap } from '../recovery-ports.ts';
+import { keptRootCall } from '../kept-root.ts';
 import { describeTargets, inServicePatch, verification } from './targets.ts';
 
 /*
@@ -67,6 +70,11 @@ export const reboot: ActPhase = async ({ ports, session }) => {
 export const swapRoot: ActPhase = async ({ ports, session }) => {
   const { id, attempt, oldInstanceId, imageId, timing } = session.record;
   if (imageId === undefined) return { kind: 'failed', reason: 'No image was chosen' };
+  // A reading, kept like a call: once the root is new nobody says which one it was before.
+  await session.mutate('old-root', async () => {
+    const volumeId = await ports.rootSwapper.rootVolumeOf(oldInstanceId);
+    return volumeId === undefined ? undefined : { volumeId };
+  });
   const { taskId } = await session.mutate('swap-root', () => ports.rootSwapper.swap({ remediationId: id, attempt, instanceId: oldInstanceId, imageId }));
   if (taskId === undefined) return { kind: 'failed', reason: 'EC2 gave no id of the task' };
   return {
@@ -96,6 +104,30 @@ export const awaitSwap: ObservePhase = async ({ ports, session, policy }) => {
   if (task?.state !== 'succeeded') return { kind: 'failed', reason: `${taskId}: ${ending}` };
   const lost = `its root volume: a new one from ${imageId ?? 'the image'}, the old one is kept detached; user data may not have run again`;
   return { kind: 'done', reason: `${taskId}: ${ending}`, patch: { differences: [...differences.filter((difference) => difference !== lost), lost] } };
+};
+
+/**
+ * Tags the root that was replaced with the remediation and the end of its quarantine, so that the reaper can tell whose it is. The
+ * instance is repaired either way: a tag that cannot be set is told, and fails nothing.
+ */
+export const keepRoot: ActPhase = async ({ ports, session, policy }) => {
+  const { id, calls, differences } = session.record;
+  const volumeId = calls['old-root']?.result?.['volumeId'];
+  const untagged = (why: string): PhaseResult => {
+    const note = `the root volume ${volumeId ?? 'that was replaced'} is kept without a tag (${why}): delete it by hand once nobody needs it`;
+    return { kind: 'done', reason: note, patch: { differences: [...differences.filter((known) => known !== note), note] } };
+  };
+  if (volumeId === undefined) return untagged('its id is not known');
+  const until = addSeconds(ports.clock.now(), policy.spec.quarantineHours * 3600);
+  try {
+    await session.mutate(keptRootCall(volumeId), () =>
+      ports.rootSwapper.keep(volumeId, { [tagKeys.remediation]: id, [tagKeys.quarantineUntil]: until }).then(() => undefined),
+    );
+  } catch (error) {
+    if (!(error instanceof PermanentError)) throw error;
+    return untagged(error.message);
+  }
+  return { kind: 'done', reason: `${volumeId} is kept as evidence for ${policy.spec.quarantineHours} h` };
 };
 
 interface Recovery {

@@ -1,9 +1,7 @@
 import { tagKeys } from '../../inventory/records.ts';
-import { keys } from '../../records/keys.ts';
-import { readRecord } from '../../records/record-type.ts';
 import type { ActPhase, ActPorts, ObservePhase, PhaseContext, PhaseResult } from '../phase.ts';
-import { type Remediation, remediationType } from '../record.ts';
-import { storedCapture } from './capture.ts';
+import type { Remediation } from '../record.ts';
+import { revertedBy, storedCapture } from './capture.ts';
 import { awaitHealthyInstance } from './targets.ts';
 
 /** What our quarantine put on an instance, and must take off again. */
@@ -37,7 +35,7 @@ async function release(context: PhaseContext<ActPorts>, by: Remediation, instanc
 export const releaseOld: ActPhase = async (context) => {
   const { ports, session } = context;
   const { oldInstanceId, revertOf } = session.record;
-  const reverted = revertOf === undefined ? undefined : (await readRecord(ports.store, remediationType, keys.remediation(ports.scope, revertOf)))?.body;
+  const reverted = await revertedBy(context);
   if (reverted === undefined)
     return { kind: 'failed', reason: `The record of ${revertOf ?? 'what is taken back'} is gone; nothing says what the instance had` };
   const instance = await ports.instances.read(oldInstanceId);

@@ -48,6 +48,28 @@ describe('what a policy would have done', () => {
     expect(totals).toMatchObject({ 'would-replace': 1, paged: 0, savedMinutes: 55 });
   });
 
+  it('says the way where it can be known without a look: full replacement only, and nothing waited for', () => {
+    const signals = [signal('firing', 0), signal('resolved', 3600)];
+    expect(run(signals, {}, { nativeRecoverySeconds: 0 }).episodes[0]?.path).toBe('replace');
+    expect(run(signals).episodes[0]).not.toHaveProperty('path');
+    expect(run(signals, {}, { nativeRecoverySeconds: 0, ladder: ['reboot', 'replace'] }).episodes[0]).not.toHaveProperty('path');
+    expect(run(signals, {}, { nativeRecoverySeconds: 0, keepIdentity: true }).episodes[0]).not.toHaveProperty('path');
+  });
+
+  it('repairs members of an Auto Scaling group through it, one at a time in the slot that they share', () => {
+    const system = webSystem();
+    const slotId = 'shop-web/asg/eu-central-1a';
+    const placeOf = ({ subject }: Signal) => ({ system, slotId, role: 'web', memberId: subject.id });
+    const both = [signal('firing', 0), signal('firing', 60, 'i-2'), signal('resolved', 3600), signal('resolved', 3660, 'i-2')];
+    const { episodes } = run([...both, signal('firing', 7200), signal('resolved', 9000)], { placeOf });
+    expect(episodes).toMatchObject([
+      { verdict: 'would-replace', path: 'group-member', place: slotId },
+      { verdict: 'under-repair' },
+      { verdict: 'would-replace', path: 'group-member' },
+    ]);
+    expect(episodes[1]).not.toHaveProperty('path');
+  });
+
   it('stands down from what was over within the pending time, which counts as no attempt', () => {
     const blips = [0, 1, 2, 3, 4].flatMap((hour) => [signal('firing', hour * 3600), signal('resolved', hour * 3600 + 30)]);
     const { episodes } = run([...blips, signal('firing', 5 * 3600)]);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { readRecord } from '../../../core/records/record-type.ts';
 import { type PathName, platformType, type Remediation, slotType } from '../../../core/remediation/record.ts';
@@ -57,8 +58,10 @@ const scenarios: readonly Scenario[] = [
       return world;
     },
     start: plainStart,
-    assert: (world, _record, where) => {
+    assert: (world, record, where) => {
       expect(world.region.recovery.swaps, `${where}: one new root`).toHaveLength(1);
+      const root = world.region.leftBehind.findVolume(record.calls['old-root']?.result?.['volumeId'] ?? '');
+      expect(root?.tags, `${where}: the old root is tagged`).toMatchObject({ [tagKeys.remediation]: record.id });
       expect(launched(world), where).toBe(0);
     },
   },
@@ -86,6 +89,25 @@ const scenarios: readonly Scenario[] = [
     start: (world) => admitMember(world),
     assert: (world, record, where) => {
       expect(world.region.groups.asked, `${where}: asked once`).toEqual([MEMBER]);
+      expect(record.newInstanceId, where).toBe(`i-${GROUP}-0001`);
+    },
+  },
+  {
+    path: 'group-member',
+    create: () =>
+      groupWorld({ completeLifecycleHooks: ['drain-queue', 'warm-up'] }, 'multiple', {
+        hooks: [
+          { name: 'drain-queue', transition: 'terminating' },
+          { name: 'warm-up', transition: 'launching' },
+        ],
+      }),
+    start: (world) => admitMember(world),
+    assert: (world, record, where) => {
+      expect(world.region.groups.asked, `${where}: asked once`).toEqual([MEMBER]);
+      expect(world.region.groups.completedHooks, `${where}: each hook once`).toEqual([
+        { hookName: 'drain-queue', instanceId: MEMBER },
+        { hookName: 'warm-up', instanceId: `i-${GROUP}-0001` },
+      ]);
       expect(record.newInstanceId, where).toBe(`i-${GROUP}-0001`);
     },
   },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { policySchema } from '../../../core/catalog/schema.ts';
 import { PermanentError, RetryableError } from '../../../core/environment/errors.ts';
+import { addSeconds } from '../../../core/environment/time.ts';
 import { slotIdOf } from '../../../core/inventory/classify.ts';
 import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
@@ -30,6 +31,7 @@ describe('a member of an Auto Scaling group', () => {
       'preflight-member',
       'evidence',
       'replace-member',
+      'complete-hooks',
       'await-member',
       'quarantine-member',
       'verify-serving',
@@ -72,6 +74,20 @@ describe('a member of an Auto Scaling group', () => {
         world.region.groups.setTemplateImage(GROUP, 'ami-wild');
       },
       'the image ami-wild was never an approved image of the role web',
+    ],
+    [
+      'a zone that offers the type of the template no more',
+      (world: World) => world.region.preflight.withdrawType('t3.micro', 'eu-central-1a'),
+      'offers none of t3.micro',
+    ],
+    ['an image whose snapshot is gone', (world: World) => world.region.preflight.loseSnapshot('snap-of-ami-v2'), 'snap-of-ami-v2 does not exist any more'],
+    [
+      'an image whose key is disabled',
+      (world: World) => {
+        world.region.preflight.setSnapshot('snap-of-ami-v2', { kmsKeyId: 'key-1' });
+        world.region.preflight.setKeyState('key-1', 'Disabled');
+      },
+      'the key key-1 (snap-of-ami-v2 of the image) is Disabled',
     ],
     ['a launch that EC2 refuses', (world: World) => world.region.groups.failLaunches(GROUP, 'InsufficientInstanceCapacity'), 'InsufficientInstanceCapacity'],
   ])('is not touched and a person is paged: %s', async (_what, disturb, reason) => {
@@ -157,6 +173,77 @@ describe('a member of an Auto Scaling group', () => {
   });
 });
 
+describe('members that wait at lifecycle hooks', () => {
+  const ending = { name: 'drain-queue', transition: 'terminating' } as const;
+  const starting = { name: 'warm-up', transition: 'launching' } as const;
+  const newMember = `i-${GROUP}-0001`;
+
+  it('are let go on where the policy names the hook, once each, after the evidence was taken', async () => {
+    const world = groupWorld({ completeLifecycleHooks: ['drain-queue', 'warm-up'] }, 'multiple', { hooks: [ending, starting] });
+    const record = await repair(world);
+    expect(record).toMatchObject({ state: 'succeeded', newInstanceId: newMember });
+    expect(world.region.groups.completedHooks).toEqual([
+      { hookName: 'drain-queue', instanceId: MEMBER },
+      { hookName: 'warm-up', instanceId: newMember },
+    ]);
+    const evidence = record.phases.find(({ name }) => name === 'evidence');
+    expect((record.calls[`complete-hook:drain-queue:${MEMBER}`]?.intentAt ?? '') >= (evidence?.endedAt ?? '9')).toBe(true);
+    expect(record.phases.find(({ name }) => name === 'complete-hooks')?.reason).toContain(`completed: drain-queue:${MEMBER}, warm-up:${newMember}`);
+  });
+
+  it('are no matter to a group without hooks: done at once', async () => {
+    const record = await repair(groupWorld({ completeLifecycleHooks: ['drain-queue'] }));
+    const phase = record.phases.find(({ name }) => name === 'complete-hooks');
+    expect(phase?.reason).toBe(`${GROUP} has no lifecycle hooks`);
+    expect(phase?.startedAt.slice(0, 19)).toBe(phase?.endedAt.slice(0, 19));
+  });
+
+  it('wait for whoever put the hook there when the policy does not name it', async () => {
+    const world = groupWorld({}, 'multiple', { hooks: [ending, starting] });
+    const { groups } = world.region;
+    const until = addSeconds(world.clock.now(), 300);
+    const record = await repair(world, undefined, async () => {
+      if (world.clock.now() < until) return;
+      await groups.passHook(GROUP, 'drain-queue', MEMBER);
+      await groups.passHook(GROUP, 'warm-up', newMember);
+    });
+    expect(record).toMatchObject({ state: 'succeeded', newInstanceId: newMember });
+    expect(groups.completedHooks).toEqual([]);
+  });
+
+  it.each([
+    ['of the old one', ending, `${MEMBER} waits at the hook drain-queue (Terminating:Wait)`],
+    ['of the new one', starting, `${newMember} waits at the hook warm-up (Pending:Wait)`],
+  ])('are told to a person when nobody lets them go on: %s', async (_what, hook, words) => {
+    const world = groupWorld({ launchDeadlineSeconds: 60, drainSeconds: 0 }, 'multiple', { hooks: [hook] });
+    const record = await repair(world);
+    expect(record).toMatchObject({ state: 'failed', failure: { phase: 'await-member' } });
+    expect(record.reason).toContain(`${words}, which others must complete: The policy shop-web does not name the hook`);
+    expect(world.sent.at(-1)?.text).toContain(words);
+    expect(world.region.groups.completedHooks).toEqual([]);
+  });
+
+  it('of somebody else are never let go on, whatever the policy names', async () => {
+    const world = groupWorld({ launchDeadlineSeconds: 60, drainSeconds: 0, completeLifecycleHooks: ['warm-up'] }, 'multiple', {
+      hooks: [starting],
+      memberTags: { [tagKeys.system]: 'other' },
+    });
+    const record = await repair(world);
+    expect(record).toMatchObject({ state: 'failed', failure: { phase: 'complete-hooks' } });
+    expect(record.reason).toContain('a foreign hook');
+    expect(world.region.groups.completedHooks).toEqual([]);
+  });
+
+  it('whose end the group had begun by itself are asked for evidence first', async () => {
+    const world = groupWorld({ completeLifecycleHooks: ['drain-queue'] }, 'multiple', { hooks: [ending] });
+    await world.region.groups.changer.markUnhealthy(MEMBER);
+    const record = await repair(world);
+    expect(record.state).toBe('succeeded');
+    expect(record.phases.map(({ name }) => name).slice(2, 5)).toEqual(['preflight-member', 'evidence', 'complete-hooks']);
+    expect(world.region.groups.completedHooks).toEqual([{ hookName: 'drain-queue', instanceId: MEMBER }]);
+  });
+});
+
 describe('the slot of a member', () => {
   const instance = { instanceId: 'i-1', tags: { [tagKeys.autoScalingGroup]: GROUP, [tagKeys.slot]: 'shop-web/copied' }, availabilityZone: 'eu-central-1b' };
 
@@ -172,13 +259,15 @@ describe('a lifecycle hook', () => {
     metadata: { name: 'shop-web' },
     spec: { system: 'shop-web', completeLifecycleHooks: ['drain-queue'] },
   });
-  const member = { instanceId: 'i-1', hookName: 'drain-queue', lifecycleState: 'Terminating:Wait', tags: { [tagKeys.system]: 'shop-web' } };
+  const member = { instanceId: 'i-1', hookName: 'drain-queue', lifecycleState: 'Terminating:Wait', tags: { [tagKeys.system]: 'shop-web' }, hasEvidence: true };
 
   it.each([
     ['ours, and named', {}, 'complete', 'asks for drain-queue'],
     ['of a foreign instance', { tags: {} }, 'leave', 'a foreign hook'],
     ['of another system', { tags: { [tagKeys.system]: 'other' } }, 'leave', 'a foreign hook'],
     ['that the policy does not name', { hookName: 'copy-logs' }, 'leave', 'does not name the hook'],
+    ['of one whose evidence is not taken yet', { hasEvidence: false }, 'leave', 'not taken yet'],
+    ['of a new one, of which no evidence is taken', { lifecycleState: 'Pending:Wait', hasEvidence: false }, 'complete', 'asks for drain-queue'],
     ['at which nothing waits', { lifecycleState: 'InService' }, 'leave', 'does not wait'],
   ] as const)('%s', (_what, changes, kind, reason) => {
     const decision = decideLifecycleAction({ ...member, ...changes }, policy);

@@ -4,7 +4,7 @@ import { advance } from '../../../core/remediation/driver.ts';
 import { captureType } from '../../../core/remediation/capture.ts';
 import { deadlineSeconds } from '../../../core/remediation/policy.ts';
 import { allPhasesOf, failureModes, isCompensation, procedure, rowOf, type Traits, undoOf, paths } from '../../../core/remediation/procedure.ts';
-import { type PhaseName, phaseNames, remediationType } from '../../../core/remediation/record.ts';
+import { partNames, type PhaseName, phaseNames, remediationType } from '../../../core/remediation/record.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord } from '../../../core/records/record-type.ts';
 import { remediationOf } from './builders.ts';
@@ -148,6 +148,14 @@ describe('the procedure', () => {
         'register',
       ]);
     }
+    // A quarantine would isolate every interface that the old one has got back, and a volume leaves a stopped instance only.
+    const parts: (typeof partNames)[number][] = [...partNames];
+    const away = paths['revert-fenced'].map((phase) => undoOf(remediationOf({}, { phase, path: 'revert-fenced', isFenced: true, parts })));
+    for (const undo of away.filter((names) => names.includes('quarantine'))) {
+      const order = ['move-interfaces', 'quarantine', 'move-volumes', 'return-new', 'register', 'move-addresses', 'move-records', 'move-associations'] as const;
+      expect(undo.filter((phase) => order.some((name) => name === phase))).toEqual(order);
+    }
+    expect(away.filter((names) => names.includes('quarantine'))).toHaveLength(8);
     // What has failed once is left to a person.
     expect(undoOf(remediationOf({}, { phase: 'return-new', path: 'revert-fenced', failure: { phase: 'start-old', reason: 'x' } }))).toEqual([]);
   });

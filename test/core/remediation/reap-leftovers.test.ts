@@ -31,6 +31,26 @@ describe('the decision about a volume (S0-27)', () => {
   });
 });
 
+describe('the decision about a root that a swap replaced', () => {
+  const over = { ...tags, 'perennial:quarantine-until': '2026-11-21T08:59:59.000Z' };
+  const kept = { 'keep-root:vol-1': { attempt: 1, intentAt: HOURS_AGO, outcomeAt: HOURS_AGO } };
+  const swapped = failedLaunch({ state: 'succeeded', calls: kept });
+
+  it.each([
+    ['after its quarantine', volume({ tags: over }), swapped, 'delete'],
+    ['of a repair that failed all the same', volume({ tags: over }), failedLaunch({ calls: kept }), 'delete'],
+    ['before its end', volume({ tags: { ...over, 'perennial:quarantine-until': '2026-11-21T09:00:00.001Z' } }), swapped, 'keep'],
+    ['on hold', volume({ tags: { ...over, 'perennial:hold': 'kim' } }), swapped, 'keep'],
+    ['of a running repair', volume({ tags: over }), failedLaunch({ state: 'running', calls: kept }), 'keep'],
+    ['without an end', volume(), swapped, 'report'],
+    ['with an end that is no moment', volume({ tags: { ...over, 'perennial:quarantine-until': 'later' } }), swapped, 'report'],
+    ['that the record does not name', volume({ volumeId: 'vol-data', tags: over }), swapped, 'report'],
+    ['of no record', volume({ tags: over }), undefined, 'report'],
+  ] as const)('%s', (_what, given, remediation, kind) => {
+    expect(decideVolume(given, remediation, 'snap-root', NOW).kind).toBe(kind);
+  });
+});
+
 describe('the decision about an interface', () => {
   it.each([
     ['left by a failed launch', loose(), failedLaunch(), 'delete'],
@@ -100,9 +120,9 @@ describe('a whole run', () => {
     await world.add(failedLaunch());
     world.region.addInstance({ instanceId: 'i-orphan', imageId: 'ami-v1', launchedAt: HOURS_AGO, tags });
     world.region.leftBehind.addInterface(loose());
-    expect(await reapAll(world.ports)).toEqual({ repairs: {}, launched: { quarantine: 1 }, quarantined: { keep: 1 }, leftovers: { delete: 1 } });
+    expect(await reapAll(world.ports)).toEqual({ repairs: {}, launched: { quarantine: 1 }, quarantined: { keep: 1 }, leftovers: { delete: 1 }, snapshots: {} });
     const before = world.store.snapshot();
-    expect(await reapAll(world.ports)).toEqual({ repairs: {}, launched: {}, quarantined: { keep: 1 }, leftovers: {} });
+    expect(await reapAll(world.ports)).toEqual({ repairs: {}, launched: {}, quarantined: { keep: 1 }, leftovers: {}, snapshots: {} });
     expect(world.store.snapshot()).toEqual(before);
   });
 });

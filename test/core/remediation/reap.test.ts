@@ -5,6 +5,7 @@ import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../../core/records/record-type.ts';
 import type { InstanceFacts, InstanceTerminator } from '../../../core/remediation/ports.ts';
 import { boundGroups, decideReap, reap, type ReapDecision, type ReapPorts } from '../../../core/remediation/reap.ts';
+import type { MemberReleaser } from '../../../core/remediation/reaping-ports.ts';
 import { type Remediation, remediationType } from '../../../core/remediation/record.ts';
 import { CollectingLog, VirtualClock } from '../../../sim/deterministic.ts';
 import { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
@@ -26,6 +27,11 @@ function without(key: string): InstanceFacts {
 function ended(changes: Partial<Remediation> = {}): Remediation {
   return remediationOf({}, { state: 'succeeded', calls: marked('i-0000000000000001'), ...changes });
 }
+
+/** A root on instance store: isolated, and running until it is ended. */
+const alone: Partial<InstanceFacts> = { state: 'running', rootDeviceType: 'instance-store', securityGroupIds: ['sg-quarantine'] };
+const isolation = { attempt: 1, intentAt: NOW, outcomeAt: NOW, result: { securityGroupId: 'sg-quarantine' } };
+const isolated = ended({ calls: { ...marked('i-0000000000000001'), 'isolate:i-0000000000000001': isolation } });
 
 describe('the decision of the reaper', () => {
   it('terminates what tag and record agree on, once its time is over (S0-16, S0-21)', () => {
@@ -57,6 +63,12 @@ describe('the decision of the reaper', () => {
     ['a hold by a person', quarantined({}, { 'perennial:hold': 'kim' }), ended(), 'keep'],
     ['an instance that somebody started', quarantined({ state: 'running' }), ended(), 'report'],
     ['an instance that stops just now', quarantined({ state: 'stopping' }), ended(), 'report'],
+    ['an isolated one on instance store, which nothing can stop', quarantined(alone), isolated, 'terminate'],
+    ['one on instance store that nobody isolated', quarantined(alone), ended(), 'report'],
+    ['one on instance store in another group than the one it was put into', quarantined({ ...alone, securityGroupIds: ['sg-web'] }), isolated, 'report'],
+    ['one on instance store in another group beside it', quarantined({ ...alone, securityGroupIds: ['sg-quarantine', 'sg-web'] }), isolated, 'report'],
+    ['one on instance store of which no group is known', quarantined({ ...alone, securityGroupIds: [] }), isolated, 'report'],
+    ['an isolated one with an EBS root that somebody started', quarantined({ ...alone, rootDeviceType: 'ebs' }), isolated, 'report'],
     ['an instance that is being terminated', quarantined({ state: 'shutting-down' }), ended(), 'keep'],
   ] as const)('%s → %#', (_what, instance, record, kind) => {
     const decision = decideReap(instance, record, NOW);
@@ -120,7 +132,12 @@ interface Reaping {
 }
 
 /** Instances that are terminated vanish from the list, as EC2's do. */
-async function world(instances: readonly InstanceFacts[], fail: (instanceId: string) => Error | undefined = () => undefined): Promise<Reaping> {
+async function world(
+  instances: readonly InstanceFacts[],
+  fail: (instanceId: string) => Error | undefined = () => undefined,
+  /** Lifecycle states of members of the group `web`, by instance; one that is released has none. */
+  states: Readonly<Record<string, string>> = {},
+): Promise<Reaping> {
   const clock = new VirtualClock(NOW);
   const store = new MemoryRecordStore(clock);
   const log = new CollectingLog();
@@ -135,13 +152,47 @@ async function world(instances: readonly InstanceFacts[], fail: (instanceId: str
       gone.add(instanceId);
     },
   };
+  const standing = new Map(Object.entries(states));
+  const members: MemberReleaser = {
+    membership: async (instanceId) => {
+      const lifecycleState = standing.get(instanceId);
+      return lifecycleState === undefined ? undefined : { groupName: 'web', lifecycleState };
+    },
+    release: async (groupName, instanceId) => {
+      calls.push(`release ${instanceId} from ${groupName}`);
+      standing.delete(instanceId);
+    },
+  };
   const marks = Object.fromEntries(instances.flatMap(({ instanceId }) => Object.entries(marked(instanceId))));
   await createRecord(store, remediationType, keys.remediation(testScope, 'rem-1'), ended({ calls: marks }));
-  return { ports: { store, scope: testScope, clock, hasher: testHasher, log, terminator }, store, log, calls };
+  return { ports: { store, scope: testScope, clock, hasher: testHasher, log, terminator, members }, store, log, calls };
 }
 
 const many = (count: number): readonly InstanceFacts[] =>
   Array.from({ length: count }, (_, index) => quarantined({ instanceId: `i-${String(index).padStart(3, '0')}` }));
+
+describe('a quarantined member of a group', () => {
+  it('in standby leaves its group before it is ended; the others are ended at once', async () => {
+    const { ports, calls } = await world(many(2), undefined, { 'i-000': 'Standby' });
+    await reap(ports);
+    expect(calls).toEqual(['release i-000 from web', 'i-000', 'i-001']);
+  });
+
+  it.each(['Detaching', 'Terminating:Wait'])('that is %s is left to the next run', async (state) => {
+    const { ports, calls, log } = await world(many(1), undefined, { 'i-000': state });
+    await reap(ports);
+    expect(calls).toEqual([]);
+    expect(log.lines.some(({ message }) => message.includes('leaves its group first'))).toBe(true);
+  });
+
+  it.each(['InService', 'Pending', 'unknown'])('that is %s is reported and left alone', async (state) => {
+    const { ports, calls, store } = await world(many(1), undefined, { 'i-000': state });
+    await reap(ports);
+    expect(calls).toEqual([]);
+    const texts = (await readTimeline(store, testScope, 'inc-1')).map(({ text }) => text);
+    expect(texts.some((text) => text.includes(`It is ${state} in web`))).toBe(true);
+  });
+});
 
 describe('the reaper', () => {
   it('terminates one id a call, tells the timeline, and run twice does nothing more', async () => {

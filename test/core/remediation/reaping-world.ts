@@ -9,7 +9,7 @@ import { CollectingLog, VirtualClock } from '../../../sim/deterministic.ts';
 import { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
 import { SimulatedRegion } from '../../../sim/simulated-region.ts';
 import { NOW, remediationOf } from './builders.ts';
-import { testHasher, testScope, webPolicy } from './world.ts';
+import { testHasher, testScope, webPolicy, webSystem } from './world.ts';
 
 /** Everything the reaper sees, in memory. */
 export interface ReapingWorld {
@@ -49,10 +49,12 @@ export function createReapingWorld(policySpec: Readonly<Record<string, unknown>>
     clock,
     hasher: testHasher,
     log,
-    catalog: async () => ({ policies: [policySchema.parse(webPolicy(policySpec))] }),
+    catalog: async () => ({ policies: [policySchema.parse(webPolicy(policySpec))], systems: [webSystem()] }),
     journal: { finished: async (record) => void finished.push(record) },
     terminator: region.terminator,
     leftBehind: region.leftBehind,
+    members: region.groups.releaser,
+    oldSnapshots: region.attachments.oldSnapshots,
     power: region.power,
     quarantine: region.quarantine,
     executions: {

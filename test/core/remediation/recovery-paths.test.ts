@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { PermanentError } from '../../../core/environment/errors.ts';
 import { addSeconds } from '../../../core/environment/time.ts';
+import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { readRecord } from '../../../core/records/record-type.ts';
+import { decideVolume } from '../../../core/remediation/reap-leftovers.ts';
 import { pauseType, type Remediation, slotType } from '../../../core/remediation/record.ts';
 import { writePause } from './pausing.ts';
 import { createWorld, driverPorts, OLD, play, readIncident, readRemediation, startOld, testScope, verifyImage, type World } from './world.ts';
@@ -136,6 +139,8 @@ describe('the ladder', () => {
   });
 });
 
+const refuse = (): Promise<void> => Promise.reject(new PermanentError('You are not authorized.'));
+
 describe('a new root volume', () => {
   it('keeps the instance where identity must be kept, and says what differs', async () => {
     const world = createWorld('single', { keepIdentity: true });
@@ -147,6 +152,38 @@ describe('a new root volume', () => {
     expect(world.region.find(OLD)).toMatchObject({ state: 'running', imageId: 'ami-v2' });
     expect(record.differences).toContain('its root volume: a new one from ami-v2, the old one is kept detached; user data may not have run again');
     expect(record.timing.verifiedAt).toBeDefined();
+  });
+
+  it('leaves the old root tagged with the remediation and the end of its quarantine, and the reaper deletes that one then', async () => {
+    const world = createWorld('single', { keepIdentity: true, quarantineHours: 96 });
+    world.region.setStatus(OLD, 'instance', 'impaired');
+    world.region.recovery.setCure(OLD, 'root-swap');
+    const record = await repair(world);
+    const [root, ...others] = await world.region.leftBehind.volumes();
+    expect(others).toEqual([]);
+    expect(record.calls['old-root']?.result?.['volumeId']).toBe(root?.volumeId);
+    const until = root?.tags[tagKeys.quarantineUntil] ?? '';
+    expect(root?.tags[tagKeys.remediation]).toBe(record.id);
+    expect(until.slice(0, 16)).toBe(addSeconds(record.calls[`keep-root:${root?.volumeId}`]?.intentAt ?? '', 96 * 3600).slice(0, 16));
+    if (root === undefined) throw new Error('no root');
+    expect(decideVolume(root, record, undefined, until).kind).toBe('delete');
+    expect(decideVolume({ ...root, volumeId: 'vol-data' }, record, undefined, until).kind).toBe('report');
+  });
+
+  it('is a repair all the same when the old root cannot be tagged, and says so', async () => {
+    const world = createWorld('single', { keepIdentity: true });
+    world.region.setStatus(OLD, 'instance', 'impaired');
+    world.region.recovery.setCure(OLD, 'root-swap');
+    await verifyImage(world);
+    const id = await startOld(world);
+    await play(world, id, () => {
+      const { act, ...ports } = driverPorts(world);
+      if (act === undefined) return ports;
+      return { ...ports, act: { ...act, rootSwapper: { ...act.rootSwapper, keep: refuse } } };
+    });
+    const record = await readRemediation(world, id);
+    expect(record.state).toBe('succeeded');
+    expect(record.differences.join('\n')).toContain('is kept without a tag (You are not authorized.)');
   });
 
   it('is followed by a full replacement when the swap fails', async () => {

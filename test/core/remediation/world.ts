@@ -112,6 +112,7 @@ export function observePorts(world: World, wrap: Wrap = plain): ObservePorts {
     captures: wrap('captures', region.captures),
     recovery: wrap('recovery', region.recovery.reader),
     groups: wrap('groups', region.groups.reader),
+    preflight: wrap('preflight', region.preflight.reader),
     alarms: wrap('alarms', region.alarms),
   };
 }
