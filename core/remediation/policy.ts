@@ -4,6 +4,9 @@ import type { DeadlineField } from './procedure.ts';
 /** Phases that end by themselves, at a moment that people know, may take this much longer before the driver ends them. */
 const MARGIN_SECONDS = 300;
 
+/** How long a stop may be stuck that the way back has to wait for; people have been told long before. */
+const STUCK_STOP_SECONDS = 3600;
+
 type Spec = RemediationPolicy['spec'];
 
 const deadlines: Readonly<Record<DeadlineField, (spec: Spec) => number>> = {
@@ -15,6 +18,7 @@ const deadlines: Readonly<Record<DeadlineField, (spec: Spec) => number>> = {
   snapshotDeadlineSeconds: (spec) => spec.snapshotDeadlineSeconds,
   moveDeadlineSeconds: (spec) => spec.moveDeadlineSeconds,
   stopDeadlineSeconds: (spec) => spec.stopDeadlineSeconds,
+  bringBackDeadlineSeconds: (spec) => spec.stopDeadlineSeconds + STUCK_STOP_SECONDS,
   nativeRecoverySeconds: (spec) => spec.nativeRecoverySeconds + MARGIN_SECONDS,
   stepDeadlineSeconds: (spec) => spec.stepDeadlineSeconds,
   // The group drains and ends the old member before it launches the new one.

@@ -15,6 +15,7 @@ const deadlineTexts = {
   healthyDeadlineSeconds: 'healthyDeadlineSeconds',
   drainDeadlineSeconds: 'drainSeconds + drainDeadlineSeconds',
   stopDeadlineSeconds: 'stopDeadlineSeconds',
+  bringBackDeadlineSeconds: 'stopDeadlineSeconds + 3600 s',
   verifyDeadlineSeconds: 'verifiedAfterSeconds + 300 s',
   snapshotDeadlineSeconds: 'snapshotDeadlineSeconds',
   moveDeadlineSeconds: 'moveDeadlineSeconds',

@@ -36,6 +36,7 @@ export type DeadlineField =
   | 'healthyDeadlineSeconds'
   | 'drainDeadlineSeconds'
   | 'stopDeadlineSeconds'
+  | 'bringBackDeadlineSeconds'
   | 'verifyDeadlineSeconds'
   | 'snapshotDeadlineSeconds'
   | 'moveDeadlineSeconds'
@@ -378,7 +379,8 @@ export const procedure = {
   },
   'start-old': {
     role: 'act',
-    deadline: 'launchDeadlineSeconds',
+    // Its own stop may be stuck: it is all the slot has, and nothing else can be done.
+    deadline: 'bringBackDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
     undoOnPath: returnOld,

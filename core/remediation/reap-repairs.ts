@@ -92,9 +92,15 @@ async function lookAfter(ports: ReapingPorts, session: RemediationSession): Prom
 }
 
 /** The name first: a crash before the start leaves a name of which there is no execution, and the next run starts that one. */
-async function restart({ executions, ...ports }: ReapingPorts, session: RemediationSession, decision: RepairDecision & { kind: 'restart' }): Promise<void> {
+async function restart(
+  { executions, journal, ...ports }: ReapingPorts,
+  session: RemediationSession,
+  decision: RepairDecision & { kind: 'restart' },
+): Promise<void> {
   const { remediationId, executionName, reason } = decision;
   await tellBefore(ports, session.record.incidentId, `restart:${remediationId}:${executionName.slice(-2)}`, `Will start ${remediationId} again. ${reason}`);
+  // Its page time has come: a claim that crashed before its page was armed has no other one. Sent already, it is not sent again.
+  await journal.pageAnyway(session.record);
   if (session.record.executionName !== executionName) await session.save({ ...session.record, executionName });
   await executions.start({ name: executionName, remediationId });
 }

@@ -17,7 +17,7 @@ export interface ReapingPorts extends IncidentPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly catalog: () => Promise<Pick<CompiledCatalog, 'policies' | 'systems'>>;
-  readonly journal: Pick<RemediationJournal, 'finished'>;
+  readonly journal: Pick<RemediationJournal, 'finished' | 'pageAnyway'>;
   readonly terminator: InstanceTerminator;
   readonly leftBehind: LeftBehind;
   readonly members: MemberReleaser;

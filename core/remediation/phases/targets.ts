@@ -119,7 +119,17 @@ export const deregisterNew: ActPhase = async (context) => {
     : deregisterInstance(context, newInstanceId, 'deregister-new');
 };
 
-export const registerOld: ActPhase = (context) => registerInstance(context, context.session.record.oldInstanceId, 'register-old');
+/**
+ * An instance must be running to be registered (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html);
+ * what was stopped on purpose meanwhile stays out.
+ */
+export const registerOld: ActPhase = async (context) => {
+  const { oldInstanceId } = context.session.record;
+  const instance = await context.ports.instances.read(oldInstanceId);
+  if (instance?.state === 'pending') return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${oldInstanceId} is pending` };
+  if (instance?.state !== 'running') return { kind: 'failed', reason: `${oldInstanceId} is ${instance?.state ?? 'gone'} and cannot be registered` };
+  return registerInstance(context, oldInstanceId, 'register-old');
+};
 
 /** After the drain the old one comes back only if it can still serve. */
 export const restoreOld: ActPhase = async (context) => {

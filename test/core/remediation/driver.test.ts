@@ -213,7 +213,10 @@ describe('failures', () => {
     world.region.refuseLaunches('You may not pass that role');
     const id = await startOld(world);
     await play(world, id);
-    expect(await readRemediation(world, id)).toMatchObject({ state: 'stood-down', failure: { phase: 'preflight', reason: 'launch rehearsal: You may not pass that role' } });
+    expect(await readRemediation(world, id)).toMatchObject({
+      state: 'stood-down',
+      failure: { phase: 'preflight', reason: 'launch rehearsal: You may not pass that role' },
+    });
     expect(world.region.all()).toHaveLength(3);
     expect(world.sent.some((message) => message.channels.includes('sms'))).toBe(true);
   });

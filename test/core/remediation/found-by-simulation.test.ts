@@ -245,6 +245,39 @@ describe('what can not be tidied up behind a replacement that serves', () => {
     expect(record.state).toBe('failed');
   });
 
+  it('but not when somebody has stopped it meanwhile: a target must run to be registered', async () => {
+    const { world, id } = await begin('single');
+    await playUntil(world, id, 'await-healthy');
+    world.region.setState((await readRemediation(world, id)).newInstanceId ?? '', 'stopped', 'Client.UserInitiatedShutdown');
+    await playUntil(world, id, 'await-old-running');
+    world.clock.advance(120);
+    world.region.setState(OLD, 'stopped', 'Client.UserInitiatedShutdown');
+    await play(world, id);
+    const { phases } = await readRemediation(world, id);
+    expect(phases.map(({ name, outcome }) => `${name} ${outcome}`).slice(-3)).toEqual(['await-old-running failed', 'register-old failed', 'finish done']);
+  });
+
+  it('a read that still shows the old one stopped right after its start is no failure', async () => {
+    const { world, id } = await begin('single');
+    await playUntil(world, id, 'await-healthy');
+    world.region.setState((await readRemediation(world, id)).newInstanceId ?? '', 'stopped', 'Client.UserInitiatedShutdown');
+    await playUntil(world, id, 'await-old-running');
+    const old = find(world, OLD);
+    const lagging = instead('instances', 'read', () => () => Promise.resolve(old === undefined ? undefined : { ...old, state: 'stopped' }));
+    expect(await advance(driverPorts(world, lagging), id, 'observe')).toMatchObject({ outcome: 'open', next: 'observe' });
+    await play(world, id);
+    expect((await readRemediation(world, id)).phases.map(({ name, outcome }) => `${name} ${outcome}`)).toContain('await-old-running done');
+  });
+
+  it('an old instance whose stop is stuck is waited for: it is all the slot has', async () => {
+    const { world, id } = await begin('single');
+    await playUntil(world, id, 'fence');
+    world.region.stickNextStop(2400);
+    await play(world, id);
+    expect(await readRemediation(world, id)).toMatchObject({ state: 'failed', failure: { phase: 'fence' } });
+    expect(find(world, OLD)?.state).toBe('running');
+  });
+
   it('a failure before the drain, or one of a repair that failed already, is a failure', () => {
     const failed = { kind: 'failed', reason: 'no' } as const;
     const at = (phase: PhaseName, changes = {}) => transition(remediationOf({}, { phase, remaining: ['verify', 'finish'], ...changes }), failed, NOW);

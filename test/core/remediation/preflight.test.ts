@@ -4,7 +4,7 @@ import { imageRecordType } from '../../../core/images/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { updateRecord } from '../../../core/records/record-type.ts';
 import { planReplacement, type Plan } from '../../../core/remediation/plan.ts';
-import type { ImageFacts } from '../../../core/remediation/ports.ts';
+import type { ImageFacts, LaunchRequest } from '../../../core/remediation/ports.ts';
 import { decidePreflight, type PreflightFacts, preflightRows } from '../../../core/remediation/preflight.ts';
 import type { Remediation } from '../../../core/remediation/record.ts';
 import {
@@ -261,13 +261,21 @@ describe('the preflight of a replacement', () => {
       ({ region }) => {
         region.preflight.withdrawType('t3.micro', ZONE);
         region.exhaustedTypes.add('t3.micro');
-        const { rehearse } = region.launcher;
-        region.launcher.rehearse = async (request) => {
-          rehearsed.push(request.instanceType);
-          return rehearse(request);
-        };
       },
       { instanceTypes: ['t3a.micro'] },
+      (name, port) =>
+        name !== 'launcher'
+          ? port
+          : new Proxy(port, {
+              get: (target, property) => {
+                const real: unknown = Reflect.get(target, property);
+                if (property !== 'rehearse' || typeof real !== 'function') return real;
+                return async (request: LaunchRequest): Promise<unknown> => {
+                  rehearsed.push(request.instanceType);
+                  return Reflect.apply(real, target, [request]);
+                };
+              },
+            }),
     );
     expect(rehearsed).toEqual(['t3a.micro']);
     expect(record.state).toBe('succeeded');

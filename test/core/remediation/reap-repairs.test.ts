@@ -47,6 +47,8 @@ describe('the search for half-finished repairs', () => {
     world.executions.set('execution', 'ended');
     await reapRepairs(world.ports);
     expect(world.started).toEqual(['execution-r1']);
+    // Its page time has come, and a claim that crashed early has armed none.
+    expect(world.paged).toEqual(['rem-1']);
     expect((await world.read('rem-1')).executionName).toBe('execution-r1');
     expect(await world.timeline()).toEqual(['Will start rem-1 again. Its execution ended in the phase await-running without an end of the repair']);
     const before = world.store.snapshot();

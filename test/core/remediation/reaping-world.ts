@@ -21,6 +21,8 @@ export interface ReapingWorld {
   readonly executions: Map<string, ExecutionState>;
   readonly started: string[];
   readonly finished: Remediation[];
+  /** Ids of the repairs whose page was asked for. */
+  readonly paged: string[];
   add(record: Remediation): Promise<void>;
   read(id: string): Promise<Remediation>;
   timeline(incidentId?: string): Promise<readonly string[]>;
@@ -43,6 +45,7 @@ export function createReapingWorld(policySpec: Readonly<Record<string, unknown>>
   const executions = new Map<string, ExecutionState>();
   const started: string[] = [];
   const finished: Remediation[] = [];
+  const paged: string[] = [];
   const ports: ReapingPorts = {
     store,
     scope: testScope,
@@ -50,7 +53,7 @@ export function createReapingWorld(policySpec: Readonly<Record<string, unknown>>
     hasher: testHasher,
     log,
     catalog: async () => ({ policies: [policySchema.parse(webPolicy(policySpec))], systems: [webSystem()] }),
-    journal: { finished: async (record) => void finished.push(record) },
+    journal: { finished: async (record) => void finished.push(record), pageAnyway: async (record) => void paged.push(record.id) },
     terminator: region.terminator,
     leftBehind: region.leftBehind,
     members: region.groups.releaser,
@@ -74,6 +77,7 @@ export function createReapingWorld(policySpec: Readonly<Record<string, unknown>>
     executions,
     started,
     finished,
+    paged,
     add: async (record) => {
       await createRecord(store, remediationType, keys.remediation(testScope, record.id), record);
       await addTimelineEvent(ports, record.incidentId, { at: HOURS_AGO, eventId: 'begun', kind: 'state', text: 'begun' });
