@@ -93,7 +93,7 @@ describe('the search for half-finished repairs', () => {
     const world = createReapingWorld();
     await world.add(stuck({ executionName: 'execution-r3' }));
     world.executions.set('execution-r3', 'ended');
-    const crashing = { finished: async () => Promise.reject(new Error('crash')) };
+    const crashing = { pageAnyway: async () => undefined, finished: async () => Promise.reject(new Error('crash')) };
     await expect(reapRepairs({ ...world.ports, journal: crashing })).rejects.toThrow('crash');
     expect(await world.read('rem-1')).toMatchObject({ state: 'running', phase: 'finish' });
     await reapRepairs(world.ports);
