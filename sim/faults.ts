@@ -168,6 +168,14 @@ export const faultKinds = {
       dice,
       pickAiling(play, dice, ({ place }) => place?.system.startsWith('lone-') === true),
     ),
+  /** What a rack or a bad configuration does: many single machines at once. */
+  'lone-storm': (play, dice) => {
+    const struck = ours(play)
+      .filter(({ place }) => place?.system.startsWith('lone-') === true && dice.percent(40))
+      .slice(0, MOST_STRUCK);
+    for (const instance of struck) ail(play, instance, 'status');
+    return `${struck.length} single machines fail at once`;
+  },
   'odd-trouble': (play, dice) =>
     begin(
       play,
@@ -210,18 +218,14 @@ export const faultKinds = {
   'ladder-trouble': (play, dice) => {
     const instance = pickAiling(play, dice, ofSystem('ladder-'));
     if (instance === undefined) return undefined;
-    const { instanceId } = instance.seed;
     const isOnHost = dice.percent(35);
     const isServing = dice.percent(30);
-    if (isOnHost) play.world.region.setStatus(instanceId, 'system', 'impaired');
-    else play.world.region.recovery.setCure(instanceId, dice.pick(['restart', 'reboot', 'root-swap'] as const) ?? 'reboot');
-    if (isOnHost) play.world.region.setTargetUnhealthy(instanceId, !isServing);
-    else ail(play, instance, isServing ? 'status' : 'both');
-    play.world.disturb(instanceId);
-    if (dice.percent(10)) play.world.region.recovery.failCommands(instanceId);
-    if (dice.percent(15)) play.world.region.recovery.endNextSwap(instanceId, dice.pick(['failed', 'failed-detached'] as const) ?? 'failed');
+    if (isOnHost) failHost(play, instance, isServing);
+    else failWithCure(play, dice, instance, isServing);
+    play.world.disturb(instance.seed.instanceId);
+    hinderSteps(play, dice, instance.seed.instanceId);
     if (isOnHost && dice.percent(60)) play.later(dice.between(90, 700), () => heal(play, instance));
-    return `${instanceId} of ${instance.place?.system ?? ''} fails: ${isOnHost ? 'its host' : 'the system on it'}`;
+    return `${instance.seed.instanceId} of ${instance.place?.system ?? ''} fails: ${isOnHost ? 'its host' : 'the system on it'}`;
   },
   'member-trouble': (play, dice) => begin(play, dice, pickAiling(play, dice, ofSystem('asg-'))),
   /** The group's own health check is faster than we are. */
@@ -413,6 +417,23 @@ async function approve(play: Play, remediationId: string): Promise<void> {
   const answer = await approveRemediation({ ...play.world.base('signals'), store: play.world.ports.store }, remediationId, 'an operator');
   play.say('world', `approval of ${remediationId}: ${answer.kind}, ${answer.reason}`);
   if (answer.kind === 'accepted') play.approved.add(remediationId);
+}
+
+function failHost(play: Play, { seed: { instanceId } }: StagedInstance, isServing: boolean): void {
+  play.world.region.setStatus(instanceId, 'system', 'impaired');
+  play.world.region.setTargetUnhealthy(instanceId, !isServing);
+}
+
+/** Ails until one of the gentler steps is taken, or for good where the ladder does not name that. */
+function failWithCure(play: Play, dice: Dice, instance: StagedInstance, isServing: boolean): void {
+  play.world.region.recovery.setCure(instance.seed.instanceId, dice.pick(['restart', 'reboot', 'root-swap'] as const) ?? 'reboot');
+  ail(play, instance, isServing ? 'status' : 'both');
+}
+
+/** Now and then a gentle step fails in itself. */
+function hinderSteps(play: Play, dice: Dice, instanceId: string): void {
+  if (dice.percent(10)) play.world.region.recovery.failCommands(instanceId);
+  if (dice.percent(15)) play.world.region.recovery.endNextSwap(instanceId, dice.pick(['failed', 'failed-detached'] as const) ?? 'failed');
 }
 
 /** One Auto Scaling group is disturbed for a while. */

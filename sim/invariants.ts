@@ -1,3 +1,4 @@
+import type { System } from '../core/catalog/schema.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys, partitions } from '../core/records/keys.ts';
@@ -45,13 +46,9 @@ export const invariants: readonly Invariant[] = [
     onEffect: (witness, effect) => {
       const record = recordOf(witness, effect);
       const takesOut = effect.kind === 'deregister' || effect.kind === 'stop' || effect.kind === 'isolate';
-      if (record === undefined || !takesOut || record.topology !== 'multiple' || effect.subject !== record.oldInstanceId) return undefined;
       // Data moves only from a stopped instance: there the instance is fenced in whatever topology.
-      if (!witness.world.isServing(effect.subject) || record.isFenced === true) return undefined;
-      const replacement = record.newInstanceId;
-      if (replacement === undefined) return `${effect.subject} serves and is taken out (${effect.kind}) with no replacement`;
-      if (witness.world.isServing(replacement) || wasDisturbedSince(witness, replacement, record.timing.inServiceAt ?? record.phaseStartedAt)) return undefined;
-      return `${effect.subject} serves and is taken out (${effect.kind}) while its replacement ${replacement} does not serve`;
+      if (record === undefined || !takesOut || record.topology !== 'multiple' || record.isFenced === true) return undefined;
+      return unservedBy(witness, effect, record);
     },
   },
   {
@@ -64,7 +61,9 @@ export const invariants: readonly Invariant[] = [
       const others = witness.world.region
         .all()
         .filter((other) => other.instanceId !== effect.subject && isUp(other) && witness.world.slotOf(other) === record.slotId);
-      const ours = others.filter((other) => !isJustDisturbed(witness, other.instanceId));
+      // One that somebody started again in its quarantine is that person's; it is isolated.
+      const isTheirs = (other: InstanceFacts): boolean => other.tags[tagKeys.quarantine] !== undefined && witness.world.disturbedAt.has(other.instanceId);
+      const ours = others.filter((other) => !isJustDisturbed(witness, other.instanceId) && !isTheirs(other));
       return ours.length === 0 ? undefined : `${effect.subject} is ${effect.kind === 'launch' ? 'launched' : 'started'} while ${ours.map(describe).join(', ')}`;
     },
   },
@@ -146,9 +145,8 @@ export const invariants: readonly Invariant[] = [
     name: 'success is verified',
     sentence: 'Unverifiable success is failure: `running` must persist, target health must be read back',
     onRecord: (witness, { before, after }) => {
-      const { timing } = after;
       const newInstanceId = servingAfter(after) ?? after.oldInstanceId;
-      const isNews = timing.inServiceAt !== undefined && before?.timing.inServiceAt === undefined && after.revertOf === undefined;
+      const isNews = isFirstInService(before, after);
       const isEnd = after.state === 'succeeded' && before?.state === 'running';
       // What a drill launches serves nobody.
       if ((!isNews && !isEnd) || after.isDrill) return undefined;
@@ -289,16 +287,7 @@ export const invariants: readonly Invariant[] = [
       if (witness.play?.approved.has(record.id) === true || isWithoutTrouble(record)) return undefined;
       const modes = declaredSince(witness, record.system, record.timing.decidedAt).policies.map(({ spec }) => spec.mode);
       if (!modes.includes('auto')) return `${record.id} passes in mode ${modes.join(', ')} and nobody approved it`;
-      const instance = witness.world.region.find(record.oldInstanceId);
-      if (instance === undefined || instance.state === 'terminated' || isJustDisturbed(witness, record.oldInstanceId, abilities.lookSeconds)) return undefined;
-      if (instance.tags[tagKeys.system] !== record.system) return `${record.oldInstanceId} is not tagged for ${record.system}`;
-      const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
-      if (!systems.some(({ spec }) => spec.access.securityGroups.some((name) => instance.securityGroupNames.includes(name))))
-        return `nothing corroborates that ${record.oldInstanceId} belongs to ${record.system}`;
-      const isKnownImage = systems.some(({ spec }) => witness.world.region.approvedImages(spec.image.role).includes(instance.imageId));
-      if (!isKnownImage && !hasPassedDrill(witness, record.system)) return `${record.oldInstanceId} runs ${instance.imageId}, which was never approved`;
-      const isStateless = systems.every(({ spec }) => !spec.recovery.stateful);
-      return isStateless && instance.dataVolumeIds.length > 0 ? `${record.oldInstanceId} has data volumes though its system is stateless` : undefined;
+      return doubtOf(witness, record);
     },
   },
   {
@@ -306,15 +295,7 @@ export const invariants: readonly Invariant[] = [
     sentence: 'Spot, instance-store and stateful instances have their own capability row; members are repaired through their group',
     onGuardPassed: (witness, record) => {
       if (witness.play?.approved.has(record.id) === true || isWithoutTrouble(record) || keepsItsDisks(record)) return undefined;
-      const instance = witness.world.region.find(record.oldInstanceId);
-      if (instance?.lifecycle === 'spot' && instance.state !== 'terminated') return `${record.oldInstanceId} is a Spot instance`;
-      if (instance?.tags['aws:autoscaling:groupName'] !== undefined && record.path === 'replace')
-        return `${record.oldInstanceId} belongs to an Auto Scaling group`;
-      const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
-      const isStateful = systems.length > 0 && systems.every(({ spec }) => spec.recovery.stateful);
-      // What it holds on data volumes moves with them; what was written since the snapshot may be lost only where the system says so.
-      const isMovable = (instance?.dataVolumeIds.length ?? 0) > 0 && record.path === 'replace' && systems.some(({ spec }) => spec.recovery.rpoSeconds > 0);
-      return isStateful && !isMovable ? `${record.system} is stateful` : undefined;
+      return beyondAbilities(witness, record);
     },
   },
   {
@@ -467,6 +448,17 @@ export const invariants: readonly Invariant[] = [
 
 // --- the longer answers ---------------------------------------------------------------------------------------------------------
 
+/** Who leaves still serves; who comes in its place must serve already. On a way back it is the replacement that leaves. */
+function unservedBy(witness: Witness, { kind, subject }: Effect, record: Remediation): string | undefined {
+  const { revertOf, oldInstanceId, newInstanceId, timing, phaseStartedAt } = record;
+  const leaving = revertOf === undefined ? oldInstanceId : newInstanceId;
+  if (subject !== leaving || !witness.world.isServing(subject)) return undefined;
+  const coming = servingAfter(record);
+  if (coming === undefined) return `${subject} serves and is taken out (${kind}) with no replacement`;
+  const isFine = witness.world.isServing(coming) || wasDisturbedSince(witness, coming, timing.inServiceAt ?? phaseStartedAt);
+  return isFine ? undefined : `${subject} serves and is taken out (${kind}) while its replacement ${coming} does not serve`;
+}
+
 /** What counts as an attempt on a slot. */
 const tries: ReadonlySet<Effect['kind']> = new Set(['launch', 'swap-root', 'reboot', 'restart', 'mark-unhealthy', 'standby']);
 
@@ -478,6 +470,38 @@ function hasPassedDrill({ world }: Witness, system: string): boolean {
 function keepsItsDisks({ path = 'replace', nextPaths = [] }: Remediation): boolean {
   return [path, ...nextPaths].every((step) => step === 'native-recovery' || step === 'restart' || step === 'reboot');
 }
+
+/** What speaks against the word of its tag. */
+function doubtOf(witness: Witness, record: Remediation): string | undefined {
+  const instance = witness.world.region.find(record.oldInstanceId);
+  if (instance === undefined || instance.state === 'terminated' || isJustDisturbed(witness, record.oldInstanceId, abilities.lookSeconds)) return undefined;
+  if (instance.tags[tagKeys.system] !== record.system) return `${record.oldInstanceId} is not tagged for ${record.system}`;
+  const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
+  if (!systems.some(({ spec }) => spec.access.securityGroups.some((name) => instance.securityGroupNames.includes(name))))
+    return `nothing corroborates that ${record.oldInstanceId} belongs to ${record.system}`;
+  const isKnownImage = systems.some(({ spec }) => witness.world.region.approvedImages(spec.image.role).includes(instance.imageId));
+  if (!isKnownImage && !hasPassedDrill(witness, record.system)) return `${record.oldInstanceId} runs ${instance.imageId}, which was never approved`;
+  const isStateless = systems.every(({ spec }) => !spec.recovery.stateful);
+  return isStateless && instance.dataVolumeIds.length > 0 ? `${record.oldInstanceId} has data volumes though its system is stateless` : undefined;
+}
+
+function beyondAbilities(witness: Witness, record: Remediation): string | undefined {
+  const instance = witness.world.region.find(record.oldInstanceId);
+  if (instance?.lifecycle === 'spot' && instance.state !== 'terminated') return `${record.oldInstanceId} is a Spot instance`;
+  const isMember = instance?.tags[tagKeys.autoScalingGroup] !== undefined;
+  if (isMember && record.path === 'replace') return `${record.oldInstanceId} belongs to an Auto Scaling group`;
+  const { systems } = declaredSince(witness, record.system, record.timing.decidedAt);
+  const isStateful = systems.length > 0 && systems.every(({ spec }) => spec.recovery.stateful);
+  return isStateful && !isMovable(instance, record, systems) ? `${record.system} is stateful` : undefined;
+}
+
+/** What it holds on data volumes moves with them; what was written since the snapshot may be lost only where the system says so. */
+function isMovable(instance: InstanceFacts | undefined, { path }: Remediation, systems: readonly System[]): boolean {
+  return instance !== undefined && instance.dataVolumeIds.length > 0 && path === 'replace' && systems.some(({ spec }) => spec.recovery.rpoSeconds > 0);
+}
+
+const isFirstInService = (before: Remediation | undefined, { timing, revertOf }: Remediation): boolean =>
+  timing.inServiceAt !== undefined && before?.timing.inServiceAt === undefined && revertOf === undefined;
 
 function touchedByReaper({ world }: Witness, { kind, subject, before }: Effect): string | undefined {
   // Loose volumes and interfaces have a promise of their own, and a member in standby leaves its group before it ends.
@@ -636,6 +660,8 @@ function leftovers(witness: Witness, record: Remediation): string | undefined {
   if (running.length > 0) return `${record.id} has failed and its replacement ${running.join(', ')} is still there`;
   const registered = launched.filter((id) => !wasDisturbedSince(witness, id, record.timing.decidedAt) && isRegistered(witness, id, record));
   if (registered.length > 0) return `${record.id} has failed and its replacement ${registered.join(', ')} is still in the target groups`;
+  // A group has been told, and nothing of that can be taken back.
+  if (record.path === 'group-member') return undefined;
   // Of two that must never run at once the old one can not start while the stop of the other is stuck.
   return launched.some((id) => isStopStuck(world.region.find(id))) ? undefined : lossOfOld(witness, record);
 }
@@ -647,8 +673,11 @@ function lossOfOld(witness: Witness, record: Remediation): string | undefined {
     (effect) => effect.remediationId === record.id && effect.subject === record.oldInstanceId && (effect.kind === 'stop' || effect.kind === 'deregister'),
   );
   const old = world.region.find(record.oldInstanceId);
-  if (!touchedOld || old === undefined || wasDisturbedSince(witness, record.oldInstanceId, record.timing.decidedAt)) return undefined;
-  if (old.state !== 'running') return `${record.id} has failed and ${describe(old)}`;
+  // We end nothing in a repair: what is gone was ended by others.
+  if (!touchedOld || old === undefined || old.state === 'terminated' || wasDisturbedSince(witness, record.oldInstanceId, record.timing.decidedAt))
+    return undefined;
+  // What could not be undone has been told to a person; all else runs again when it ends.
+  if (!isUp(old) || (old.state !== 'running' && !isHalfDone(record))) return `${record.id} has failed and ${describe(old)}`;
   const system = declaredSince(witness, record.system, record.timing.decidedAt).systems[0];
   const lost = (system?.spec.targetGroups ?? []).filter((group) =>
     ['unregistered', 'draining'].includes(
@@ -659,7 +688,9 @@ function lossOfOld(witness: Witness, record: Remediation): string | undefined {
 }
 
 /** A success rests on a proof that is at most as old as a verification may take. */
-function lastProof(witness: Witness, { system, timing }: Remediation): Timestamp {
+function lastProof(witness: Witness, { system, timing, revertOf, phases }: Remediation): Timestamp {
+  const seenToServe = phases.findLast(({ name, outcome }) => name === 'await-old-healthy' && outcome === 'done')?.endedAt;
+  if (!abilities.provesWaysBackAgain && revertOf !== undefined && seenToServe !== undefined) return seenToServe;
   const { clock } = witness.world;
   const longest =
     Math.max(0, ...declaredSince(witness, system, timing.decidedAt).policies.map(({ spec }) => spec.verifiedAfterSeconds)) + VERIFY_MARGIN_SECONDS;
@@ -733,24 +764,28 @@ function orphanOf(witness: Witness, { instanceId, tags, state }: InstanceFacts):
   const { world } = witness;
   if (tags[tagKeys.hold] !== undefined || state === 'terminated' || state === 'shutting-down' || isKeptByOthers(witness, instanceId)) return undefined;
   const until = tags[tagKeys.quarantineUntil];
-  if (until !== undefined) {
-    const by = world.remediation(tags[tagKeys.remediation] ?? '');
-    // What could not be given back stays where it is until a person has seen to it.
-    if (by !== undefined && isHalfDone(by) && (by.parts?.length ?? 0) > 0) return undefined;
-    const isForgotten = until < world.clock.now() && state === 'stopped';
-    return isForgotten ? `${instanceId} was in quarantine until ${until} and is still ${state}` : undefined;
-  }
+  if (until !== undefined) return isForgotten(witness, until, tags, state) ? `${instanceId} was in quarantine until ${until} and is still ${state}` : undefined;
   const remediationId = world.launched.get(instanceId);
   if (!abilities.reapsOrphans || remediationId === undefined || isLeftToPeople(world.remediation(remediationId))) return undefined;
   return `${instanceId}, launched by ${remediationId}, belongs to nobody and is ${state}`;
 }
 
+function isForgotten({ world }: Witness, until: Timestamp, tags: InstanceFacts['tags'], state: InstanceFacts['state']): boolean {
+  if (until >= world.clock.now() || state !== 'stopped') return false;
+  const by = world.remediation(tags[tagKeys.remediation] ?? '');
+  // What could not be given back stays where it is until a person has seen to it.
+  const isForPeople = by !== undefined && isHalfDone(by) && (by.parts?.length ?? 0) > 0;
+  return !isForPeople && !isLeftFrozen(by);
+}
+
 const isKeptByOthers = ({ world, play }: Witness, instanceId: string): boolean =>
   world.disturbedAt.has(instanceId) || play?.protectedInstances.has(instanceId) === true;
 
+/** Nobody thaws it, and the reaper believes that it is frozen. */
+const isLeftFrozen = (record: Remediation | undefined): boolean =>
+  record?.state === 'running' && record.frozen !== undefined && !abilities.restartsLostWhileFrozen;
+
 /** The replacement of a repair that succeeded is no orphan; it is ended, if at all, by people or as the old instance of another repair. */
 function isLeftToPeople(record: Remediation | undefined): boolean {
-  // Nobody thaws it, and the reaper believes that it is frozen.
-  const isStuck = record?.state === 'running' && record.frozen !== undefined && !abilities.restartsLostWhileFrozen;
-  return record?.state === 'succeeded' || isStuck;
+  return record?.state === 'succeeded' || isLeftFrozen(record);
 }

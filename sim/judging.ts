@@ -1,5 +1,6 @@
 import type { RemediationPolicy, System } from '../core/catalog/schema.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
+import { tagKeys } from '../core/inventory/records.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
 import type { Remediation } from '../core/remediation/record.ts';
 import type { Heard, Witness } from './witness.ts';
@@ -40,6 +41,15 @@ export const abilities = {
    * execution would thaw.
    */
   restartsLostWhileFrozen: false,
+  /**
+   * A way back after a half-done one returns the replacement as it was. Today the second quarantine notes the isolation of the first as
+   * what the instance had before.
+   */
+  remembersFirstIsolation: false,
+  /** The ladder looks again before its next step. Today a step goes on that could help when the way was chosen, and cannot any more. */
+  looksBeforeNextStep: false,
+  /** A way back that was frozen sees the old instance serve again before it succeeds. Today its proof may be as old as the freeze was long. */
+  provesWaysBackAgain: false,
   /** Reads, skews and judgements of the world may lie this many seconds apart without anybody being wrong. */
   toleranceSeconds: 75,
   /** One look of the guardrails: clocks, lagging reads and what overlaps it. */
@@ -133,8 +143,12 @@ export const groupLimit = (members: number, percent: number): number => Math.max
 
 /** Members of a group: those staged there, and never fewer than the truth shows running. */
 export function membersOf(witness: Witness, groupId: string): number {
-  const staged = [...witness.world.staged.values()].filter(({ place }) => place?.groupId === groupId).length;
-  return Math.max(1, staged);
+  const staged = [...witness.world.staged.values()].filter(({ place }) => place?.groupId === groupId);
+  const groupName = staged[0]?.seed.tags[tagKeys.autoScalingGroup];
+  if (groupName === undefined) return Math.max(1, staged.length);
+  // An Auto Scaling group launches beside one in standby: for a while there are more.
+  const present = witness.world.region.all().filter(({ tags, state }) => tags[tagKeys.autoScalingGroup] === groupName && state === 'running').length;
+  return Math.max(staged.length, present);
 }
 
 export function runningClaims(witness: Witness): readonly Remediation[] {
@@ -144,9 +158,9 @@ export function runningClaims(witness: Witness): readonly Remediation[] {
   });
 }
 
-/** It holds its slot, but no place under the caps. */
+/** It holds its slot, but no place under the caps; after a yes it asks for one again. */
 export function isWaitingForPeople(record: Remediation): boolean {
-  return record.approval !== undefined && record.approval.granted === undefined;
+  return record.approval !== undefined && (record.approval.granted === undefined || record.phase === 'await-approval');
 }
 
 export const isHalfDone = (record: Remediation): boolean => record.reason.includes('Half-done');

@@ -7,6 +7,14 @@ import { groupType, platformType, remediationType, slotType } from '../core/reme
 
 type Schema = RecordType<unknown>['schema'];
 
+/** Bodies that the rules have written, typed by the very schema that reads them. */
+const written = new WeakSet<object>();
+
+/** What is written from typed values needs no look when it is read. Strict runs store copies, which are read in full. */
+export function trustWritten(body: unknown): void {
+  if (isObject(body)) written.add(body);
+}
+
 /**
  * A stored body that was parsed once is not parsed again: the rules never change a body (strict runs prove it), and
  * `SharedRecordStore` gives the very same object to every reader. Nothing else about reading records differs. Of a run's time, parsing
@@ -41,6 +49,7 @@ function remember({ _zod: internals }: Schema): void {
   internals.run = (payload, context) => {
     const value: unknown = payload.value;
     if (!isObject(value)) return parse(payload, context);
+    if (written.has(value)) return payload;
     const known = parsed.get(value);
     if (known !== undefined) {
       payload.value = known;

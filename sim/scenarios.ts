@@ -36,7 +36,7 @@ export const scenarios = {
   mixed: {
     size: { ...usual, keptSystems: 2, ladderSystems: 2, groupedSystems: 1, windowedSystems: 1 },
     share: 36,
-    plannedFaults: 32,
+    plannedFaults: 28,
     always: ['trouble', 'trouble', 'lone-trouble', 'odd-trouble'],
     weights: {
       ...platformFaults,
@@ -97,7 +97,7 @@ export const scenarios = {
     size: { multipleSystems: 5, fewestMembers: 5, mostMembers: 8, singleSystems: 60, foreignInstances: 15 },
     share: 8,
     plannedFaults: 34,
-    always: ['lone-trouble', 'lone-trouble', 'lone-trouble', 'lone-trouble'],
+    always: ['lone-trouble', 'lone-trouble', 'lone-trouble', 'lone-storm'],
     weights: { ...platformFaults, 'lone-trouble': 30, 'sick-replacement': 4, 'stuck-stop': 4, capacity: 2 },
   },
   'deploys-and-pauses': {

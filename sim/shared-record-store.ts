@@ -1,6 +1,7 @@
 import type { Clock } from '../core/environment/ports.ts';
 import { type Timestamp } from '../core/environment/time.ts';
 import { checkPage, checkWrites, nameOf } from '../core/records/limits.ts';
+import { trustWritten } from './remembered-parsing.ts';
 import {
   type Listing,
   type PageRequest,
@@ -69,6 +70,7 @@ export class SharedRecordStore implements RecordStore {
       throw new RecordConflictError(`The record ${nameOf(key)} is not at version ${expectedVersion} any more: read it again and decide again.`);
     }
     for (const write of stored) this.#put(write);
+    if (!this.#isStrict) for (const { body } of stored) trustWritten(body);
   }
 
   async query(partition: string, sortPrefix: string, page: PageRequest): Promise<RecordPage> {

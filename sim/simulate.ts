@@ -39,7 +39,8 @@ export interface Run {
   readonly trace: readonly string[];
 }
 
-const STAGES_PER_SCENARIO = 6;
+/** Setting a stage costs as much as two runs: kinds of days that are played often have more of them. */
+const stagesOf = (scenario: ScenarioName): number => Math.min(6, Math.ceil(scenarios[scenario].share / 3));
 
 /** Plays the run of a seed. The same seed and options give the same run, always. */
 export async function simulate(seed: number, options: RunOptions = {}): Promise<Run> {
@@ -47,7 +48,7 @@ export async function simulate(seed: number, options: RunOptions = {}): Promise<
   const dice = new Dice(seed);
   const drawn = drawScenario(dice);
   const scenario = options.scenario ?? drawn;
-  const { stage, store } = await stageOf(scenario, dice.between(0, STAGES_PER_SCENARIO - 1));
+  const { stage, store } = await stageOf(scenario, dice.between(0, stagesOf(scenario) - 1));
   const faults = drawFaults(scenarios[scenario], dice);
   const kept = faults.filter((_, index) => options.without?.has(index) !== true);
   const trace: string[] = [];

@@ -103,6 +103,8 @@ export class SimulatedAttachments implements AttachmentPorts {
   readonly #times: AttachmentTimes;
   readonly #instanceOf: (instanceId: string) => InstanceFacts | undefined;
   readonly #volumes = new Map<string, SimulatedVolume>();
+  /** Instances that have had a volume at some time. */
+  readonly #everHeld = new Set<string>();
   readonly #interfaces = new Map<string, SimulatedInterface>();
   /** Secondary private address → the interface that has it. */
   readonly #privateAddresses = new Map<string, string>();
@@ -130,6 +132,7 @@ export class SimulatedAttachments implements AttachmentPorts {
 
   #giveDetachables(instanceId: string, { volumes = [], interfaces = [] }: AttachmentSeed): void {
     const attachedAt = this.#clock.now();
+    if (volumes.length > 0) this.#everHeld.add(instanceId);
     for (const { volumeId, deviceName, deleteOnTermination = false } of volumes)
       this.#volumes.set(volumeId, { volumeId, isDeleted: false, holding: { instanceId, place: deviceName, attachedAt, deleteOnTermination } });
     for (const { networkInterfaceId, deviceIndex, privateIpAddresses, deleteOnTermination = false } of interfaces) {
@@ -196,8 +199,8 @@ export class SimulatedAttachments implements AttachmentPorts {
   // --- what a region says of its instances ----------------------------------------------------------------------
 
   dataVolumesOf(instanceId: string): readonly string[] {
-    // Asked for every instance at every look; most worlds have no volume at all.
-    if (this.#volumes.size === 0) return [];
+    // Asked for every instance at every look; few ever have a volume.
+    if (!this.#everHeld.has(instanceId)) return [];
     return [...this.#volumes.values()].filter((volume) => this.#settled(volume)?.instanceId === instanceId).map(({ volumeId }) => volumeId);
   }
 
@@ -277,6 +280,7 @@ export class SimulatedAttachments implements AttachmentPorts {
     if (holding?.instanceId === instanceId && holding.detachedAt === undefined) return;
     if (holding !== undefined) throw new PermanentError(`${id} is in use by ${holding.instanceId}.`);
     if (this.#instanceOf(instanceId) === undefined) throw new PermanentError(`There is no instance ${instanceId}.`);
+    this.#everHeld.add(instanceId);
     thing.holding = { instanceId, place, attachedAt: addSeconds(this.#clock.now(), this.#times.attachSeconds), deleteOnTermination: false };
   }
 

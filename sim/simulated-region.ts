@@ -1,4 +1,4 @@
-import { PermanentError } from '../core/environment/errors.ts';
+import { PermanentError, RetryableError } from '../core/environment/errors.ts';
 import type { Clock } from '../core/environment/ports.ts';
 import { present } from '../core/environment/present.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
@@ -52,6 +52,8 @@ interface SimulatedInstance {
   consoleOutput: string;
   launchToken?: string;
   terminationProtection: boolean;
+  /** What was shown last, and of which facts it was made. */
+  shown?: { readonly from: object; readonly facts: InstanceFacts };
 }
 
 interface SimulatedTarget {
@@ -318,9 +320,20 @@ export class SimulatedRegion {
     return attached.length === 0 ? facts : { ...facts, dataVolumeIds: [...facts.dataVolumeIds, ...attached] };
   }
 
+  /** The same object for as long as nothing changes: every look asks for all of them. */
   #ownFacts(instance: SimulatedInstance): InstanceFacts {
     this.#settle(instance);
-    return { ...instance.facts, state: instance.state, ...(instance.stateReason === undefined ? {} : { stateReason: instance.stateReason }) };
+    const { facts, state, stateReason, shown } = instance;
+    if (shown?.from === facts && shown.facts.state === state && shown.facts.stateReason === stateReason) return shown.facts;
+    const seen: InstanceFacts = { ...facts, state, ...(stateReason === undefined ? {} : { stateReason }) };
+    instance.shown = { from: facts, facts: seen };
+    return seen;
+  }
+
+  /** Its state at this moment, without all that else is known of it. */
+  #stateOf(instance: SimulatedInstance): InstanceState {
+    this.#settle(instance);
+    return instance.state;
   }
 
   #settle(instance: SimulatedInstance): void {
@@ -354,7 +367,7 @@ export class SimulatedRegion {
     if (registered === undefined) return 'unregistered';
     if (registered.drainsUntil !== undefined) return now < registered.drainsUntil ? 'draining' : 'unregistered';
     const instance = this.#instances.get(instanceId);
-    if (instance === undefined || this.#factsOf(instance).state !== 'running') return 'unused';
+    if (instance === undefined || this.#stateOf(instance) !== 'running') return 'unused';
     if (now < registered.healthyAt) return 'initial';
     return this.#unhealthyTargets.has(instanceId) ? 'unhealthy' : 'healthy';
   }
@@ -373,7 +386,7 @@ export class SimulatedRegion {
 
   #statusOf(instanceId: string): InstanceStatus | undefined {
     const instance = this.#instances.get(instanceId);
-    if (instance === undefined || this.#factsOf(instance).state !== 'running') return undefined;
+    if (instance === undefined || this.#stateOf(instance) !== 'running') return undefined;
     const isStarting = this.#clock.now() < instance.statusOkAt;
     return {
       instanceId,
@@ -481,6 +494,8 @@ export class SimulatedRegion {
     },
     start: async (instanceId) => {
       const instance = this.#need(instanceId);
+      // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StartInstances.html: IncorrectInstanceState, which is tried again.
+      if (instance.state === 'stopping') throw new RetryableError(`${instanceId} is still stopping: try again.`);
       if (instance.state !== 'stopped') return;
       instance.state = 'pending';
       instance.settlesAt = addSeconds(this.#clock.now(), this.#times.bootSeconds);

@@ -137,7 +137,7 @@ const usualTimes = {
   drainSeconds: 30,
   healthyReads: 2,
   healthyReadIntervalSeconds: 30,
-  statusPollSeconds: 30,
+  statusPollSeconds: 45,
   runningPersistSeconds: 15,
   verifiedAfterSeconds: 90,
   cooldownSeconds: 300,

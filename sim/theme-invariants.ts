@@ -1,6 +1,7 @@
 import { addSeconds } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys } from '../core/records/keys.ts';
+import type { InstanceFacts } from '../core/remediation/ports.ts';
 import type { Remediation } from '../core/remediation/record.ts';
 import {
   abilities,
@@ -98,10 +99,12 @@ export const themeInvariants: readonly Invariant[] = [
     name: 'root swap only where it can help',
     sentence: 'Root-volume swap only where it can help: instance check failing, system check ok, running',
     onEffect: (witness, effect) => {
-      if (effect.kind !== 'swap-root' || isJustDisturbed(witness, effect.subject)) return undefined;
-      const status = witness.world.region.findStatus(effect.subject);
-      const isFine = status?.instance === 'impaired' && status.system === 'ok';
-      return isFine ? undefined : `the root of ${effect.subject} is swapped while its checks are ${status?.system ?? 'none'} and ${status?.instance ?? 'none'}`;
+      // EC2 refuses to swap the root of what is gone.
+      if (effect.kind !== 'swap-root' || isGone(witness, effect.subject)) return undefined;
+      if (isJustDisturbed(witness, effect.subject) || isExcusedByChange(witness, effect)) return undefined;
+      const { system = 'none', instance = 'none' } = witness.world.region.findStatus(effect.subject) ?? {};
+      const isFine = instance === 'impaired' && system === 'ok';
+      return isFine ? undefined : `the root of ${effect.subject} is swapped while its checks are ${system} and ${instance}`;
     },
   },
   {
@@ -164,9 +167,10 @@ export const themeInvariants: readonly Invariant[] = [
       const slot = [...witness.world.staged.values()].find(({ place }) => place?.slotId === after.slotId || place?.groupId === after.groupId);
       return slot === undefined ? undefined : `the drill ${after.id} takes the place of ${slot.seed.instanceId}`;
     },
-    atRest: ({ world }) =>
+    atRest: ({ world, play }) =>
       world.region.all().flatMap(({ instanceId, tags, state }) => {
-        if (tags[tagKeys.drill] === undefined || state === 'terminated' || world.disturbedAt.has(instanceId)) return [];
+        const isTheirs = world.disturbedAt.has(instanceId) || play?.protectedInstances.has(instanceId) === true;
+        if (tags[tagKeys.drill] === undefined || state === 'terminated' || isTheirs) return [];
         return world.remediation(tags[tagKeys.drill] ?? '')?.state === 'succeeded' ? [`${instanceId} of a drill is still ${state}`] : [];
       }),
   },
@@ -189,8 +193,9 @@ export const themeInvariants: readonly Invariant[] = [
   {
     name: 'nobody serves from quarantine',
     sentence: 'What is stopped or in quarantine is registered with no target group',
-    onEffect: (_witness, effect) => {
-      if (effect.kind !== 'register' || effect.by !== 'driver') return undefined;
+    onEffect: (witness, effect) => {
+      const since = recordOf(witness, effect)?.timing.decidedAt;
+      if (effect.kind !== 'register' || since === undefined || wasDisturbedSince(witness, effect.subject, since)) return undefined;
       const { tags = {}, state = 'gone' } = effect.before ?? {};
       if (state !== 'stopped' && tags[tagKeys.quarantine] === undefined) return undefined;
       return `${effect.subject} is registered with target groups while it is ${state}${tags[tagKeys.quarantine] === undefined ? '' : ' in quarantine'}`;
@@ -201,8 +206,7 @@ export const themeInvariants: readonly Invariant[] = [
     sentence: 'Compensation restores from the capture: what ended with the old instance ends with it again',
     onRecord: (witness, { before, after }) => {
       if (before?.state !== 'running' || after.state !== 'failed' || isHalfDone(after) || isPastDrain(after) || after.revertOf !== undefined) return undefined;
-      const { volumes = [], interfaces = [] } = witness.world.staged.get(after.oldInstanceId)?.attachments ?? {};
-      const armed = [...volumes, ...interfaces].flatMap((thing) => (thing.deleteOnTermination === true ? [idOf(thing)] : []));
+      const armed = armedAtFirst(witness, after.oldInstanceId);
       const missing = armed.filter((id) => !witness.world.region.attachments.endingWith(after.oldInstanceId).includes(id));
       if (missing.length === 0 || isGone(witness, after.oldInstanceId)) return undefined;
       return `${after.id} has failed and ${missing.join(', ')} would not end with ${after.oldInstanceId} any more`;
@@ -236,6 +240,12 @@ export const themeInvariants: readonly Invariant[] = [
 
 const idOf = (thing: { readonly volumeId: string } | { readonly networkInterfaceId: string }): string =>
   'volumeId' in thing ? thing.volumeId : thing.networkInterfaceId;
+
+/** What ended with it when the play began. */
+function armedAtFirst({ world }: Witness, instanceId: string): readonly string[] {
+  const { volumes = [], interfaces = [] } = world.staged.get(instanceId)?.attachments ?? {};
+  return [...volumes, ...interfaces].flatMap((thing) => (thing.deleteOnTermination === true ? [idOf(thing)] : []));
+}
 
 const zoneOf = ({ world }: Witness, { oldInstanceId }: Remediation): string | undefined => world.region.find(oldInstanceId)?.availabilityZone;
 
@@ -276,18 +286,21 @@ function holderOf({ world }: Witness, thing: string): string {
 /** Where the repair has left what its instance was given. */
 function misplaced(witness: Witness, record: Remediation): string | undefined {
   const { world } = witness;
-  if (world.things.size === 0 || !hasTouchedSomething(witness, record)) return undefined;
-  const { oldInstanceId, newInstanceId, state } = record;
-  if ([oldInstanceId, newInstanceId ?? ''].some((id) => wasDisturbedSince(witness, id, record.timing.detectedAt) && isGone(witness, id))) return undefined;
-  const isReached = state === 'succeeded' || (record.revertOf === undefined && isPastDrain(record));
-  const expected = (record.revertOf === undefined) === isReached ? newInstanceId : oldInstanceId;
-  if (!isReplacement(record) && record.revertOf === undefined) return undefined;
-  const capture = world.store.peek(keys.capture(world.scope, record.revertOf ?? record.id))?.body;
-  const named = JSON.stringify(capture ?? {});
+  if (world.things.size === 0 || !hasTouchedSomething(witness, record) || !(isReplacement(record) || record.revertOf !== undefined)) return undefined;
+  const { oldInstanceId, newInstanceId = '', id, revertOf = id, state } = record;
+  if ([oldInstanceId, newInstanceId].some((known) => wasDisturbedSince(witness, known, record.timing.detectedAt) && isGone(witness, known))) return undefined;
+  const expected = rightfulHolder(record);
+  const named = JSON.stringify(world.store.peek(keys.capture(world.scope, revertOf))?.body ?? {});
   const wrong = [...world.things.keys()].filter((thing) => named.includes(`"${thing}"`) && holderOf(witness, thing) !== expected);
-  return wrong.length === 0
-    ? undefined
-    : `${record.id} ended ${state} and ${wrong.map((thing) => `${thing} is at ${holderOf(witness, thing)}`).join(', ')}, not at ${expected ?? 'nobody'}`;
+  const where = wrong.map((thing) => `${thing} is at ${holderOf(witness, thing)}`).join(', ');
+  return wrong.length === 0 ? undefined : `${record.id} ended ${state} and ${where}, not at ${expected ?? 'nobody'}`;
+}
+
+/** Behind the drain a repair goes forward only: what has moved stays with the replacement. */
+function rightfulHolder(record: Remediation): string | undefined {
+  const { revertOf, state, oldInstanceId, newInstanceId } = record;
+  if (revertOf !== undefined) return state === 'succeeded' ? oldInstanceId : newInstanceId;
+  return state === 'succeeded' || isPastDrain(record) ? newInstanceId : oldInstanceId;
 }
 
 const isPastDrain = ({ phases }: Remediation): boolean => phases.some(({ name, outcome }) => name === 'deregister' && outcome === 'done');
@@ -311,6 +324,11 @@ function strayed(witness: Witness, thing: string): readonly string[] {
   return known.includes(holder) && !isGone(witness, holder) ? [] : [`${thing} of ${first} is at ${holder}`];
 }
 
+/** Something happened to it after its way was chosen. */
+function isExcusedByChange({ world, guardPassedAt }: Witness, { subject, remediationId = '' }: Effect): boolean {
+  return !abilities.looksBeforeNextStep && (world.disturbedAt.get(subject) ?? 0) > Date.parse(guardPassedAt.get(remediationId) ?? '');
+}
+
 function stepOf({ kind }: Effect): 'restart' | 'reboot' | 'root-swap' | undefined {
   if (kind === 'swap-root') return 'root-swap';
   return kind === 'restart' || kind === 'reboot' ? kind : undefined;
@@ -327,24 +345,36 @@ function hastyStep(witness: Witness, effect: Effect, record: Remediation): strin
   // The way was chosen before the host failed.
   if ((status.impairedSince ?? '') > (witness.guardPassedAt.get(record.id) ?? '')) return undefined;
   if (stepOf(effect) !== undefined) return `${effect.kind} of ${effect.subject} though its host fails`;
+  return recoverySpoilt(witness, effect, record, status.impairedSince ?? world.clock.now());
+}
+
+function recoverySpoilt(witness: Witness, { subject }: Effect, record: Remediation, impairedSince: string): string | undefined {
+  const { world } = witness;
   const canRecover = world.staged.get(record.oldInstanceId)?.capability?.isRecoveredByEc2 === true;
   const { policies } = declaredSince(witness, record.system, record.timing.decidedAt);
   const seconds = Math.min(...policies.map(({ spec }) => spec.nativeRecoverySeconds));
-  const until = addSeconds(status.impairedSince ?? world.clock.now(), seconds - 30);
-  return canRecover && world.clock.now() < until ? `${effect.subject} is stopped though EC2 may recover it until ${until}` : undefined;
+  const until = addSeconds(impairedSince, seconds - 30);
+  return canRecover && world.clock.now() < until ? `${subject} is stopped though EC2 may recover it until ${until}` : undefined;
 }
 
 function halfTakenBack(witness: Witness, record: Remediation): string | undefined {
   const { world } = witness;
   const { oldInstanceId, newInstanceId = '', state, timing } = record;
   if ([oldInstanceId, newInstanceId].some((id) => wasDisturbedSince(witness, id, timing.decidedAt)) || !hasTouchedSomething(witness, record)) return undefined;
-  const serving = state === 'succeeded' ? oldInstanceId : newInstanceId;
-  const put = state === 'succeeded' ? newInstanceId : oldInstanceId;
-  const instance = world.region.find(serving);
+  if (isExcusedByHalfDone(witness, record)) return undefined;
+  const [serving, put] = state === 'succeeded' ? [oldInstanceId, newInstanceId] : [newInstanceId, oldInstanceId];
   // An image that turned bad ends what runs from it.
   if (isGone(witness, serving) && !witness.effects.some(({ kind, subject }) => kind === 'terminate' && subject === serving)) return undefined;
-  if (instance?.state !== 'running') return `${record.id} ended ${state} and ${serving} is ${instance?.state ?? 'gone'}`;
-  if (instance.tags[tagKeys.quarantine] !== undefined || instance.securityGroupNames.includes('perennial-quarantine'))
-    return `${record.id} ended ${state} and ${serving} is still isolated`;
+  const lacking = lackingInService(world.region.find(serving));
+  if (lacking !== undefined) return `${record.id} ended ${state} and ${serving} is ${lacking}`;
   return world.region.find(put)?.state === 'running' ? `${record.id} ended ${state} and ${put} still runs` : undefined;
+}
+
+const isExcusedByHalfDone = ({ world }: Witness, { slotId }: Remediation): boolean =>
+  !abilities.remembersFirstIsolation && world.remediations().some((known) => known.slotId === slotId && isHalfDone(known));
+
+function lackingInService(instance: InstanceFacts | undefined): string | undefined {
+  if (instance?.state !== 'running') return instance?.state ?? 'gone';
+  const isIsolated = instance.tags[tagKeys.quarantine] !== undefined || instance.securityGroupNames.includes('perennial-quarantine');
+  return isIsolated ? 'still isolated' : undefined;
 }

@@ -74,6 +74,8 @@ const MAX_PASSES = 10;
 
 /** One line: control, direction and other invisible characters become a space, runs of space become one. */
 function oneLine(text: string): string {
+  // Almost every line is one already.
+  if (/^[!-~]+(?: [!-~]+)*$/.test(text)) return text;
   return text
     .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, ' ')
     .replace(/\s+/g, ' ')

@@ -14,7 +14,10 @@ const MAX_RUNS = 2000;
 
 async function catches(bug: PlantedBug, seed: number): Promise<string | undefined> {
   const { scenario, tamper } = bug;
-  return (await simulate(seed, { tamper, ...(scenario === undefined ? {} : { scenario }) })).violations[0]?.invariant;
+  const options = scenario === undefined ? {} : { scenario };
+  const caught = (await simulate(seed, { tamper, ...options })).violations[0]?.invariant;
+  // A seed that fails without the bug, too, has caught another one.
+  return caught === undefined || (await simulate(seed, options)).violations.length > 0 ? undefined : caught;
 }
 
 async function find(bug: PlantedBug): Promise<{ readonly bug: string; readonly seed: number; readonly invariant: string } | undefined> {

@@ -3,7 +3,9 @@ import { tagKeys } from '../../../core/inventory/records.ts';
 import { partitions } from '../../../core/records/keys.ts';
 import type { RecordStore, RecordWrite, StoredRecord } from '../../../core/records/store.ts';
 import type { InstanceFacts } from '../../../core/remediation/ports.ts';
+import type { PhaseName } from '../../../core/remediation/record.ts';
 import type { ScenarioName } from '../../../sim/scenarios.ts';
+import { primaryInterfaceId } from '../../../sim/simulated-attachments.ts';
 import { simulatedScope } from '../../../sim/stage.ts';
 import type { SimulatedPorts, Tamper, World } from '../../../sim/world.ts';
 
@@ -89,12 +91,14 @@ function misreadingInstances(misread: (instance: InstanceFacts, world: World) =>
 function believing(change: {
   readonly policy?: (policy: RemediationPolicy) => RemediationPolicy['spec'];
   readonly system?: (system: System) => System['spec'];
+  readonly hasNoWindows?: boolean;
 }): Tamper {
   return (_ports, world) => {
     const believed = new WeakMap<CompiledCatalog, CompiledCatalog>();
     world.distort = (catalog) => {
       const known = believed.get(catalog) ?? {
         ...catalog,
+        ...(change.hasNoWindows === true ? { windows: [] } : {}),
         policies: catalog.policies.map((policy) => ({ ...policy, spec: change.policy?.(policy) ?? policy.spec })),
         systems: catalog.systems.map((system) => ({ ...system, spec: change.system?.(system) ?? system.spec })),
       };
@@ -119,6 +123,48 @@ function isUndoing(world: World): boolean {
   return remediationId !== undefined && world.remediation(remediationId)?.failure !== undefined;
 }
 
+/** While a repair undoes, this part of it does nothing, and reads say that it worked. */
+const undoing =
+  (name: PhaseName, lie: Tamper): Tamper =>
+  (ports, world) => {
+    const bent = lie(ports, world);
+    return mapPorts(ports, bent, () => phaseNow(world) === name);
+  };
+
+const phaseNow = (world: World): PhaseName | undefined => world.remediation(world.frame.remediationId ?? '')?.phase;
+
+/** The bent ports while it holds, the true ones else. */
+function mapPorts(ports: SimulatedPorts, bent: Partial<SimulatedPorts>, isBent: () => boolean): Partial<SimulatedPorts> {
+  return new Proxy(bent, {
+    get: (target, name) => {
+      const lying: unknown = Reflect.get(target, name);
+      const honestPort: unknown = Reflect.get(ports, name);
+      if (typeof lying !== 'object' || lying === null || typeof honestPort !== 'object' || honestPort === null) return lying;
+      return new Proxy(honestPort, { get: (honest, key): unknown => Reflect.get(isBent() ? lying : honest, key) });
+    },
+  });
+}
+
+const nothing = async (): Promise<void> => undefined;
+
+/** What the old instance had, in words of the reads that are asked after it. */
+function oldInstanceOf(world: World): string {
+  return world.remediation(world.frame.remediationId ?? '')?.oldInstanceId ?? '';
+}
+
+const isOldOf = (world: World, instanceId: string): boolean => instanceId === oldInstanceOf(world);
+
+const wellStatus = (instanceId: string): { readonly instanceId: string; readonly system: 'ok'; readonly instance: 'ok' } => ({
+  instanceId,
+  system: 'ok',
+  instance: 'ok',
+});
+
+const isTakingBack = (world: World): boolean => world.remediation(world.frame.remediationId ?? '')?.revertOf !== undefined;
+
+const spared = <Place extends object>(place: Place | undefined): Place | undefined =>
+  place === undefined ? undefined : { ...place, deleteOnTermination: false };
+
 const scope = simulatedScope;
 const pauses = partitions.pauses(scope);
 const groups = partitions.groups(scope);
@@ -127,6 +173,7 @@ const images = partitions.images(scope);
 /** Where the caps of the account-region are kept; the partition has no name of its own in `partitions`. */
 const platform = pauses.replace(/#pause$/, '#platform');
 const signals = pauses.replace(/#pause$/, '#signal');
+const captures = pauses.replace(/#pause$/, '#capture');
 
 // --- the table --------------------------------------------------------------------------------------------------------------
 
@@ -154,9 +201,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'platform breaker never opens',
     breaks: 'platform caps: platform breaker',
-    how: 'No system reads as unhealthy',
+    how: 'No system reads as unhealthy; shared causes are forgotten, because their breakers stop such storms first',
     scenario: 'single-machine-storm',
-    tamper: misreading(platform, (body) => ({ ...body, unhealthySystems: [], breaker: { state: 'closed' } })),
+    tamper: misreading(platform, (body) => ({ ...body, unhealthySystems: [], breaker: { state: 'closed' }, troubles: [], causeBreakers: [] })),
   },
   {
     name: 'every trigger is listed',
@@ -448,7 +495,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the old instance is not registered again',
     breaks: 'compensation: register-old',
     how: 'Registering does nothing while a repair undoes',
-    scenario: 'single-machine-storm',
+    scenario: 'large-fleet',
     tamper: ({ registrar }, world) => ({
       registrar: { ...registrar, register: async (id, targets) => (isUndoing(world) ? undefined : registrar.register(id, targets)) },
     }),
@@ -487,7 +534,342 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'every delivery is the first',
     breaks: 're-delivery changes nothing',
-    how: 'What was heard of a signal reads as heard long ago',
-    tamper: misreading(signals, (body) => ({ ...body, changedAt: '2026-01-01T00:00:00.000Z', state: 'resolved' })),
+    how: 'What was heard of a signal reads as heard long ago, and no event as heard',
+    tamper: (ports, world) => {
+      const { store = ports.store } = misreading(signals, (body) => ({ ...body, changedAt: '2026-01-01T00:00:00.000Z', state: 'resolved' }))(ports, world);
+      return { store: { ...store, get: async (key) => (key.partition === `${signals}-event` ? undefined : store.get(key)) } };
+    },
+  },
+  {
+    name: 'maintenance windows are not looked at',
+    breaks: 'maintenance window',
+    how: 'The catalog reads as having no window',
+    scenario: 'maintenance',
+    tamper: believing({ hasNoWindows: true }),
+  },
+  {
+    name: 'attempts are forgotten',
+    breaks: 'retry cap: attempts on a slot',
+    how: 'Slots read as never tried',
+    scenario: 'data-and-addresses',
+    tamper: misreading(slots, (body) => ({ ...body, attempts: [] })),
+  },
+  {
+    name: 'quarantine is taken for granted',
+    breaks: 'quarantine (of a way back)',
+    how: 'An instance that somebody started again reads as stopped in its quarantine',
+    scenario: 'by-hand',
+    tamper: misreadingInstances((instance) => (instance.tags[tagKeys.quarantine] !== undefined ? { ...instance, state: 'stopped' } : instance)),
+  },
+  {
+    name: 'a failed probe is forgotten',
+    breaks: 'circuit breaker: its probe',
+    how: 'Groups read as having had no failed probe and no bad replacement',
+    scenario: 'bad-image',
+    tamper: misreading(groups, (body) => ({
+      ...body,
+      failedReplacements: [],
+      breaker: isObject(body['breaker']) ? { ...body['breaker'], isProbeFailed: false } : body['breaker'],
+    })),
+  },
+  {
+    name: 'shared causes are forgotten',
+    breaks: 'circuit breaker: shared cause',
+    how: 'The platform reads as having no trouble in any zone, and no open breaker',
+    scenario: 'zone-loss',
+    tamper: misreading(platform, (body) => ({ ...body, troubles: [], causeBreakers: [], unhealthySystems: [], breaker: { state: 'closed' } })),
+  },
+  {
+    name: 'captures are not kept',
+    breaks: 'capture before harm',
+    how: 'What a repair captures is never written',
+    tamper: losing(({ key }) => key.partition === captures && key.sort.startsWith('rem-')),
+  },
+  {
+    name: 'what ends with the instance is left so',
+    breaks: 'defuse before harm',
+    how: 'Nothing is set, and reads say that it was',
+    scenario: 'data-and-addresses',
+    tamper: undoing('defuse', ({ volumes, interfaces }) => ({
+      volumes: { ...volumes, setDeleteOnTermination: nothing, read: async (id) => spared(await volumes.read(id)) },
+      interfaces: { ...interfaces, setDeleteOnTermination: nothing, read: async (id) => spared(await interfaces.read(id)) },
+    })),
+  },
+  {
+    name: 'snapshots are only claimed',
+    breaks: 'stateful systems: a fresh snapshot',
+    how: 'No snapshot is taken, and each reads as complete',
+    scenario: 'data-and-addresses',
+    tamper: ({ snapshots }, world) => ({
+      snapshots: {
+        ...snapshots,
+        take: async (_instanceId, volumeIds) =>
+          volumeIds.map((volumeId) => ({ snapshotId: `of ${volumeId}`, volumeId, state: 'completed', startedAt: world.clock.now() })),
+        read: async (ids) => ids.map((snapshotId) => ({ snapshotId, volumeId: snapshotId.slice(3), state: 'completed', startedAt: world.clock.now() })),
+      },
+    }),
+  },
+  {
+    name: 'associations stay with the replacement',
+    breaks: 'compensation: return-associations',
+    how: 'They are not changed, and read as naming the old instance',
+    scenario: 'data-and-addresses',
+    tamper: undoing('return-associations', ({ associations }, world) => ({
+      associations: { ...associations, retarget: nothing, targets: async () => [oldInstanceOf(world)] },
+    })),
+  },
+  {
+    name: 'records keep the new address',
+    breaks: 'compensation: return-records',
+    how: 'They are not changed, and read as holding what they held',
+    scenario: 'data-and-addresses',
+    tamper: undoing('return-records', ({ dnsRecords }, world) => ({
+      dnsRecords: { ...dnsRecords, read: async () => [world.region.find(oldInstanceOf(world))?.privateIpAddress ?? ''] },
+    })),
+  },
+  {
+    name: 'addresses stay with the replacement',
+    breaks: 'compensation: return-addresses',
+    how: 'They are not moved, and read as leading to the old instance',
+    scenario: 'data-and-addresses',
+    tamper: undoing('return-addresses', ({ addresses }, world) => ({
+      addresses: {
+        ...addresses,
+        associate: nothing,
+        read: async (id) => {
+          const place = await addresses.read(id);
+          const address = world.region.find(oldInstanceOf(world))?.privateIpAddress ?? '';
+          return place === undefined ? undefined : { ...place, networkInterfaceId: primaryInterfaceId(oldInstanceOf(world)), privateIpAddress: address };
+        },
+      },
+    })),
+  },
+  {
+    name: 'interfaces stay with the replacement',
+    breaks: 'compensation: return-interfaces',
+    how: 'They are not moved, and read as attached to the old instance',
+    scenario: 'data-and-addresses',
+    tamper: undoing('return-interfaces', ({ interfaces }, world) => ({
+      interfaces: {
+        ...interfaces,
+        detach: nothing,
+        attach: nothing,
+        read: async (id) => {
+          const place = await interfaces.read(id);
+          return place === undefined ? undefined : { ...place, instanceId: oldInstanceOf(world), attachmentState: 'attached', deviceIndex: 1 };
+        },
+      },
+    })),
+  },
+  {
+    name: 'volumes stay with the replacement',
+    breaks: 'compensation: return-volumes',
+    how: 'They are not moved, and read as attached to the old instance',
+    scenario: 'data-and-addresses',
+    tamper: undoing('return-volumes', ({ volumes }, world) => ({
+      volumes: {
+        ...volumes,
+        detach: nothing,
+        attach: nothing,
+        read: async (id) => {
+          const place = await volumes.read(id);
+          return place === undefined ? undefined : { ...place, instanceId: oldInstanceOf(world), attachmentState: 'attached', deviceName: '/dev/sdf' };
+        },
+      },
+    })),
+  },
+  {
+    name: 'the old instance is not armed again',
+    breaks: 'compensation: rearm-old',
+    how: 'What ended with it before is set as it is, and reads as set',
+    scenario: 'data-and-addresses',
+    tamper: undoing('rearm-old', ({ volumes, interfaces }) => ({
+      volumes: { ...volumes, setDeleteOnTermination: nothing },
+      interfaces: { ...interfaces, setDeleteOnTermination: nothing },
+    })),
+  },
+  {
+    name: 'the old instance is not awaited',
+    breaks: 'compensation: await-old-running',
+    how: 'It reads as running well from the first moment, for as long as was asked',
+    scenario: 'single-machine-storm',
+    tamper: all(believing({ policy: ({ spec }) => ({ ...spec, runningPersistSeconds: 0 }) }), ({ instances }, world) => ({
+      instances: {
+        ...instances,
+        read: async (id) => {
+          const instance = await instances.read(id);
+          return instance?.state === 'pending' && isUndoing(world) && isOldOf(world, id) ? { ...instance, state: 'running' } : instance;
+        },
+        readStatus: async (id) => (isUndoing(world) && isOldOf(world, id) ? wellStatus(id) : instances.readStatus(id)),
+      },
+    })),
+  },
+  {
+    name: 'whatever is left is put into service',
+    breaks: 'compensation: restore-old',
+    how: 'The old instance reads as running well, also from its quarantine',
+    scenario: 'data-and-addresses',
+    tamper: undoing('restore-old', ({ instances }) => ({
+      instances: {
+        ...instances,
+        read: async (id) => {
+          const instance = await instances.read(id);
+          return instance === undefined ? undefined : { ...instance, state: 'running' };
+        },
+        readStatus: async (id) => wellStatus(id),
+      },
+    })),
+  },
+  {
+    name: 'the old instance returns isolated',
+    breaks: 'compensation: release-old',
+    how: 'Its security groups are not given back',
+    scenario: 'by-hand',
+    tamper: undoing('release-old', ({ quarantine }) => ({ quarantine: { ...quarantine, rejoin: nothing } })),
+  },
+  {
+    name: 'the old instance is not seen to serve',
+    breaks: 'compensation: await-old-healthy',
+    how: 'Its targets read as healthy',
+    scenario: 'by-hand',
+    tamper: undoing('await-old-healthy', ({ targets }) => ({
+      targets: { ...targets, health: async (id, asked) => (await targets.health(id, asked)).map((target) => ({ ...target, state: 'healthy' })) },
+    })),
+  },
+  {
+    name: 'the replacement does not return',
+    breaks: 'compensation: return-new',
+    how: 'It is not started again, and reads as running well while it is waited for',
+    scenario: 'by-hand',
+    tamper: ({ power, instances }, world) => ({
+      power: { ...power, start: async (id) => (phaseNow(world) === 'return-new' ? undefined : power.start(id)) },
+      instances: {
+        ...instances,
+        read: async (id) => {
+          const instance = await instances.read(id);
+          const isAsked = phaseNow(world) === 'await-running' && isTakingBack(world);
+          return instance !== undefined && isAsked ? { ...instance, state: 'running' } : instance;
+        },
+        readStatus: async (id) => (phaseNow(world) === 'await-running' && isTakingBack(world) ? wellStatus(id) : instances.readStatus(id)),
+      },
+    }),
+  },
+  {
+    name: 'late approvals count',
+    breaks: 'approve mode: its time',
+    how: 'Open requests read as having time for ever',
+    scenario: 'approvals',
+    tamper: misreading(partitions.remediations(scope), (body) =>
+      isObject(body['approval']) ? { ...body, approval: { ...body['approval'], expiresAt: '2099-01-01T00:00:00.000Z' } } : body,
+    ),
+  },
+  {
+    name: 'a failing host is not waited for',
+    breaks: 'path choice: native recovery first',
+    how: 'Every instance reads as one that EC2 does not recover',
+    scenario: 'failing-hosts',
+    tamper: ({ recovery }) => ({
+      recovery: {
+        ...recovery,
+        capability: async (id) => {
+          const found = await recovery.capability(id);
+          return found === undefined ? undefined : { ...found, isRecoveredByEc2: false };
+        },
+      },
+    }),
+  },
+  {
+    name: 'a failing host is rebooted',
+    breaks: 'path choice: nothing gentle on a failing host',
+    how: 'Failing system checks read as failing instance checks',
+    scenario: 'failing-hosts',
+    tamper: ({ instances }) => ({
+      instances: {
+        ...instances,
+        readStatus: async (id) => {
+          const status = await instances.readStatus(id);
+          return status?.system === 'impaired' ? { ...status, system: 'ok', instance: 'impaired' } : status;
+        },
+      },
+    }),
+  },
+  {
+    name: 'an instance refresh is not seen',
+    breaks: 'group members: refresh in progress',
+    how: 'Groups read as having none',
+    scenario: 'scaling-groups',
+    tamper: ({ groups: reader }) => ({ groups: { ...reader, openRefreshes: async () => [] } }),
+  },
+  {
+    name: 'groups are not asked what they can launch',
+    breaks: 'group members: preflight',
+    how: 'The rehearsal says possible whatever EC2 says',
+    scenario: 'scaling-groups',
+    tamper: ({ groupChanger }) => ({ groupChanger: { ...groupChanger, rehearse: async () => ({ kind: 'possible', reason: 'not asked' }) } }),
+  },
+  {
+    name: 'standby makes the group smaller',
+    breaks: 'group members: desired capacity',
+    how: 'Standby lowers the desired capacity by one',
+    scenario: 'scaling-groups',
+    tamper: ({ groupChanger }, world) => ({
+      groupChanger: {
+        ...groupChanger,
+        enterStandby: async (name, id) => {
+          await groupChanger.enterStandby(name, id);
+          world.region.groups.setDesiredCapacity(name, (world.region.groups.desiredCapacityOf(name) ?? 1) - 1);
+        },
+      },
+    }),
+  },
+  {
+    name: 'drills break a member',
+    breaks: 'drills: a throw-away instance only',
+    how: 'Instead of a copy the drill is given the member itself',
+    scenario: 'by-hand',
+    tamper: ({ launcher }) => ({
+      launcher: {
+        ...launcher,
+        launch: async (request) => (request.attempt === 0 ? { instanceId: request.capture.instanceId } : launcher.launch(request)),
+      },
+    }),
+  },
+  {
+    name: 'the reaper believes tags',
+    breaks: 'reaper: tag and record agree',
+    how: 'Every remediation reads as having put every instance into quarantine',
+    scenario: 'by-hand',
+    tamper: misreading(partitions.remediations(scope), (body, world) => {
+      if (world.frame.by !== 'reap' || !isObject(body['calls'])) return body;
+      const marks = world.region.all().map(({ instanceId }) => [`mark:${instanceId}`, { attempt: 1, intentAt: '2026-11-21T09:00:00.000Z' }]);
+      return { ...body, calls: { ...body['calls'], ...Object.fromEntries(marks) } };
+    }),
+  },
+  {
+    name: 'lost executions stay lost',
+    breaks: 'reaper: half-finished remediations',
+    how: 'Every execution reads as running',
+    scenario: 'by-hand',
+    tamper: () => ({ executionStates: { stateOf: async () => 'running' } }),
+  },
+  {
+    name: 'orphans are not looked for',
+    breaks: 'reaper: orphans',
+    how: 'Nothing reads as launched by us',
+    scenario: 'by-hand',
+    tamper: ({ leftBehind }) => ({ leftBehind: { ...leftBehind, instances: async () => [] } }),
+  },
+  {
+    name: 'data is taken for a root',
+    breaks: 'reaper: a data volume is never deleted',
+    how: 'Every loose volume reads as the root of the image that was launched',
+    scenario: 'by-hand',
+    tamper: ({ leftBehind }) => ({
+      leftBehind: {
+        ...leftBehind,
+        rootSnapshotOf: async () => 'snap',
+        volumes: async () => (await leftBehind.volumes()).map((volume) => ({ ...volume, snapshotId: 'snap' })),
+      },
+    }),
   },
 ];
