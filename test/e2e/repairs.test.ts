@@ -81,6 +81,11 @@ async function pagesOf(system: string): Promise<readonly string[]> {
   return mails.filter(({ channels, subject }) => channels.includes('sms') && subject.includes(` ${system}:`)).map(({ subject }) => subject);
 }
 
+/** How many messages have gone to phones so far. */
+async function phonePages(): Promise<number> {
+  return (await readDeliveries(ground)).filter(({ channels }) => channels.includes('sms')).length;
+}
+
 const untilPaged = (system: string): Promise<readonly string[]> =>
   until(`A page about ${system}`, 30, async () => {
     const found = await pagesOf(system);
@@ -407,10 +412,12 @@ function sampleInFlight(): { readonly stop: () => Promise<number> } {
 describe('fifty machines at once', () => {
   let all: readonly RemediationItem[] = [];
   let mostInFlight = 0;
+  let earlierPages = 0;
 
   beforeAll(async () => {
     await calm();
     await learn(stormSystems);
+    earlierPages = await phonePages();
     await Promise.all(stormNames.map((name) => markStatus(ground, onlyOf(name), 'impaired')));
     const sampler = sampleInFlight();
     await poll();
@@ -434,12 +441,13 @@ describe('fifty machines at once', () => {
   });
 
   it('page people once for the breaker, and wait until a person resumes', async () => {
+    // The page names the system that came first, which may be one of the earlier stories that is tried again meanwhile.
     const pages = await until('A page about the storm', 30, async () => {
-      const found = await Promise.all(stormNames.map(pagesOf));
-      return found.flat().length > 0 ? found.flat() : undefined;
+      const found = (await phonePages()) - earlierPages;
+      return found > 0 ? found : undefined;
     });
     // Those that the cap refused before the breaker opened have pages of their own.
-    expect(pages.length).toBeLessThanOrEqual(5);
+    expect(pages).toBeLessThanOrEqual(8);
     const { text } = await typed(['resume', '--reason', 'somebody has looked']);
     expect(text).toContain('"platform"');
   });
