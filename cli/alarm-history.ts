@@ -9,6 +9,7 @@ import * as z from 'zod/mini';
 import type { Scope } from '../core/environment/ports.ts';
 import type { Timestamp } from '../core/environment/time.ts';
 import { callAws } from '../aws/platform/aws-errors.ts';
+import { jsonOf } from './json-text.ts';
 
 /** 100 items a page: three alarms that change state every minute of a month would not fill it. */
 const MAX_PAGES = 1000;
@@ -79,14 +80,6 @@ function eventOf(item: AlarmHistoryItem, alarm: MetricAlarm | undefined, scope: 
       },
     },
   ];
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** History holds no dimensions; those of the alarm as it is now tell whom it watches. A deleted alarm is read as one of no instance. */

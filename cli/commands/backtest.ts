@@ -20,6 +20,7 @@ import { CliError } from '../cli-error.ts';
 import { type Answer, moment, ok, spoken, table } from '../output.ts';
 import type { BacktestAnswer } from '../schemas.ts';
 import { headerOf, type Target } from '../target.ts';
+import { jsonOf } from '../json-text.ts';
 
 export interface BacktestOptions {
   readonly events?: string;
@@ -132,14 +133,6 @@ function readInventory(file: string): readonly Known[] {
       availabilityZone: known.availabilityZone ?? undefined,
     }),
   }));
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 interface ReadEvents {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { rules } from './rules.ts';
+import { rules, textsOfRule } from './rules.ts';
 import { nearest } from './nearest.ts';
 import type { Complaint } from './problem.ts';
 
@@ -8,8 +8,6 @@ import type { Complaint } from './problem.ts';
  */
 
 type Issue = z.core.$ZodIssue;
-
-const textsOfRule: ReadonlyMap<string, { readonly message: string; readonly fix: string }> = new Map(Object.entries(rules));
 
 /** What to write for a required key, when its type alone does not tell. */
 const exampleOfKey: Readonly<Record<string, string>> = {

@@ -109,9 +109,5 @@ export const rules = {
 /** A rule by its name: what a schema says of a value that breaks it. */
 export type RuleName = keyof typeof rules;
 
-const textsOfRule: ReadonlyMap<string, { readonly message: string }> = new Map(Object.entries(rules));
-
-/** What a broken rule means, in words; any other message as it is. */
-export function textOfRule(message: string): string {
-  return textsOfRule.get(message)?.message ?? message;
-}
+/** What a broken rule means and what to write, by its name. A schema's message is such a name, or a text of its own. */
+export const textsOfRule: ReadonlyMap<string, { readonly message: string; readonly fix: string }> = new Map(Object.entries(rules));

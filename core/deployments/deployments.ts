@@ -1,4 +1,4 @@
-import { textOfRule } from '../catalog/rules.ts';
+import { textsOfRule } from '../catalog/rules.ts';
 import * as z from 'zod/mini';
 import type { Hasher, Scope } from '../environment/ports.ts';
 import { addTimelineEvent, type IncidentPorts, listOpenIncidents } from '../incidents/incidents.ts';
@@ -152,7 +152,9 @@ export type DeployEventDecision =
  */
 export function deploymentEvent(kind: Exclude<DeploymentKind, 'stopped'>, options: DeployEventOptions): DeployEventDecision {
   const parsed = z.safeParse(deployEventDetailSchema, options);
-  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${optionOf(issue.path)}: ${textOfRule(issue.message)}.`);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${optionOf(issue.path)}: ${textsOfRule.get(issue.message)?.message ?? issue.message}.`);
   if ((options.version ?? '') === '') problems.push('--version: name the version, for example --version 5.2.1.');
   if (!parsed.success || problems.length > 0) return { kind: 'refused', reason: `The deploy cannot be announced. ${problems.join(' ')}`, problems };
   return { kind: 'event', type: deployEventTypes[kind], detail: detailOf(parsed.data), findings: findingsOf(parsed.data) };

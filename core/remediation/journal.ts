@@ -131,9 +131,7 @@ async function finished(ports: JournalPorts, record: Remediation): Promise<void>
 /** What an open breaker has stopped is one page, however many it stops. */
 async function tellOfEnd(ports: JournalPorts, record: Remediation, step: MessageStep): Promise<void> {
   const page = record.state === 'vetoed' && step === 'needs-person' ? await vetoPageOf(ports, record) : undefined;
-  const incident = page?.kind === 'shared' ? (await readRecord(ports.store, incidentType, keys.incident(ports.scope, record.incidentId)))?.body : undefined;
-  if (page?.kind === 'shared' && incident !== undefined) await tellPeople(ports, { incident, step, id: page.id, remediation: record });
-  else await tell(ports, record, step, step);
+  await tellAs(ports, record, step, page?.kind === 'shared' ? page.id : `${record.id}:${step}`);
 }
 
 /** Who describes the old instance as code must hear of the new id before the next apply. */
@@ -146,9 +144,14 @@ async function tellCodeOwner(ports: JournalPorts, record: Remediation): Promise<
   await notify(ports, { id: `${record.id}:drift`, step: 'drift', severity: 'info', incidentId: record.incidentId, remediationId: record.id, message });
 }
 
-async function tell(ports: JournalPorts, record: Remediation, step: MessageStep, idSuffix: string): Promise<void> {
+function tell(ports: JournalPorts, record: Remediation, step: MessageStep, idSuffix: string): Promise<void> {
+  return tellAs(ports, record, step, `${record.id}:${idSuffix}`);
+}
+
+/** Under this very id, once. */
+async function tellAs(ports: JournalPorts, record: Remediation, step: MessageStep, id: string): Promise<void> {
   const incident = (await readRecord(ports.store, incidentType, keys.incident(ports.scope, record.incidentId)))?.body;
-  if (incident !== undefined) await tellPeople(ports, { incident, step, id: `${record.id}:${idSuffix}`, remediation: record });
+  if (incident !== undefined) await tellPeople(ports, { incident, step, id, remediation: record });
 }
 
 export interface Telling {
