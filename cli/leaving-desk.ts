@@ -1,3 +1,4 @@
+import type { AutoScalingClient } from '@aws-sdk/client-auto-scaling';
 import {
   type CloudWatchClient,
   DeleteAlarmsCommand,
@@ -11,9 +12,13 @@ import { DeleteScheduleCommand, paginateListSchedules, ResourceNotFoundException
 import { createFleetClients } from '../aws/fleet/clients.ts';
 import { createTerminator } from '../aws/fleet/instance-terminator.ts';
 import { createLeftBehind } from '../aws/fleet/left-behind.ts';
+import { createMemberReleaser } from '../aws/fleet/member-releaser.ts';
 import { callAws, codeOf, toPortError } from '../aws/platform/aws-errors.ts';
 import { boundedClientOptions } from '../aws/platform/client-options.ts';
+import { PermanentError, RetryableError } from '../core/environment/errors.ts';
 import { tagKeys } from '../core/inventory/records.ts';
+import type { InstanceTerminator } from '../core/remediation/ports.ts';
+import type { MemberReleaser } from '../core/remediation/reaping-ports.ts';
 import type { ClientSettings } from './open-target.ts';
 import type { LeavingDesk } from './target.ts';
 import type { LeavingItem, LeftOutside } from './uninstall-plan.ts';
@@ -26,6 +31,7 @@ const MAX_FOUND = 500;
 const MAX_ALARMS = 10_000;
 
 interface Clients {
+  readonly autoScaling: AutoScalingClient;
   readonly ec2: EC2Client;
   readonly cloudWatch: CloudWatchClient;
   readonly scheduler: SchedulerClient;
@@ -33,8 +39,8 @@ interface Clients {
 
 /** What Perennial left outside its stacks, with the rights of whoever types. */
 export function createLeavingDesk(fleet: ClientSettings, control: ClientSettings): LeavingDesk {
-  const { ec2, cloudWatch } = createFleetClients(fleet, control);
-  const clients: Clients = { ec2, cloudWatch, scheduler: new SchedulerClient({ ...boundedClientOptions, ...control }) };
+  const { autoScaling, ec2, cloudWatch } = createFleetClients(fleet, control);
+  const clients: Clients = { autoScaling, ec2, cloudWatch, scheduler: new SchedulerClient({ ...boundedClientOptions, ...control }) };
   return { find: () => find(clients), carryOut: (item) => carryOut(clients, item) };
 }
 
@@ -113,12 +119,12 @@ async function findTimers(client: SchedulerClient): Promise<readonly string[]> {
   return found;
 }
 
-async function carryOut({ ec2, cloudWatch, scheduler }: Clients, { action, id, tagKeys: keys }: LeavingItem): Promise<void> {
+async function carryOut({ autoScaling, ec2, cloudWatch, scheduler }: Clients, { action, id, tagKeys: keys }: LeavingItem): Promise<void> {
   switch (action) {
     case 'leave':
       return;
     case 'terminate':
-      return createTerminator(ec2).terminate(id);
+      return endQuarantined(createMemberReleaser(autoScaling), createTerminator(ec2), id);
     case 'delete-interface':
       return createLeftBehind(ec2).deleteInterface(id);
     case 'untag-instance':
@@ -134,6 +140,23 @@ async function carryOut({ ec2, cloudWatch, scheduler }: Clients, { action, id, t
     case 'untag-alarm':
       return untagAlarm(cloudWatch, id, keys);
   }
+}
+
+/**
+ * As the reaper does it: a member that was kept in standby leaves its group first, whose size stays what it is, else the group goes on
+ * listing it. Errors: `RetryableError` while it is on its way out, `PermanentError` for one that somebody took out of standby.
+ */
+export async function endQuarantined(members: MemberReleaser, terminator: Pick<InstanceTerminator, 'terminate'>, instanceId: string): Promise<void> {
+  const before = await members.membership(instanceId);
+  if (before?.lifecycleState === 'Standby') await members.release(before.groupName, instanceId);
+  const membership = before === undefined ? undefined : await members.membership(instanceId);
+  if (membership === undefined) return terminator.terminate(instanceId);
+  const { groupName, lifecycleState } = membership;
+  if (lifecycleState === 'Standby' || lifecycleState === 'Detaching' || lifecycleState.startsWith('Terminating'))
+    throw new RetryableError(`${instanceId} leaves its Auto Scaling group ${groupName} first and was not ended yet; run the same command again in a minute.`);
+  throw new PermanentError(
+    `${instanceId} is ${lifecycleState} in ${groupName}: somebody took it out of standby, so it was left alone. Detach it from its group, or keep it.`,
+  );
 }
 
 async function untagInstance(ec2: EC2Client, id: string, keys: readonly string[]): Promise<void> {

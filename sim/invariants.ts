@@ -2,6 +2,9 @@ import type { System } from '../core/catalog/schema.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys, partitions } from '../core/records/keys.ts';
+import { incidentType, isOver, notificationType } from '../core/incidents/record.ts';
+import { parseRecord } from '../core/records/record-type.ts';
+import type { StoredRecord } from '../core/records/store.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
 import type { Remediation } from '../core/remediation/record.ts';
 import {
@@ -370,7 +373,8 @@ export const invariants: readonly Invariant[] = [
     sentence: 'Frozen means nothing: the literal stop',
     onEffect: (witness, effect) => {
       const since = witness.play?.frozenSince;
-      return isOfRepair(effect) && since !== undefined && since < witness.world.frame.startedAt
+      const isMeant = isOfRepair(effect) || (effect.by === 'reap' && effect.kind !== 'publish');
+      return isMeant && since !== undefined && since < witness.world.frame.startedAt
         ? `${effect.kind} of ${effect.subject} though all is frozen since ${since}`
         : undefined;
     },
@@ -407,7 +411,7 @@ export const invariants: readonly Invariant[] = [
     sentence: 'Notifications: never zero',
     atRest: (witness) => [
       ...[...witness.world.store.peekAll(partitions.notifications(witness.world.scope))]
-        .filter(({ key }) => !witness.world.published.has(key.sort))
+        .filter((record) => !witness.world.published.has(record.key.sort) && !isMutedToTheEnd(witness, record))
         .map(({ key }) => `${key.sort} was meant to be sent and never was`),
       ...witness.world.remediations().flatMap((record) => untold(witness, record)),
     ],
@@ -423,7 +427,7 @@ export const invariants: readonly Invariant[] = [
     atRest: (witness) => [
       ...witness.world
         .remediations()
-        .filter(({ state, frozen }) => state === 'running' && (abilities.restartsLostWhileFrozen || frozen === undefined))
+        .filter(({ state }) => state === 'running')
         .map(({ id, phase, reason }) => `${id} still runs in ${phase}: ${reason}`),
       ...stillClaimed(witness),
     ],
@@ -688,9 +692,7 @@ function lossOfOld(witness: Witness, record: Remediation): string | undefined {
 }
 
 /** A success rests on a proof that is at most as old as a verification may take. */
-function lastProof(witness: Witness, { system, timing, revertOf, phases }: Remediation): Timestamp {
-  const seenToServe = phases.findLast(({ name, outcome }) => name === 'await-old-healthy' && outcome === 'done')?.endedAt;
-  if (!abilities.provesWaysBackAgain && revertOf !== undefined && seenToServe !== undefined) return seenToServe;
+function lastProof(witness: Witness, { system, timing }: Remediation): Timestamp {
   const { clock } = witness.world;
   const longest =
     Math.max(0, ...declaredSince(witness, system, timing.decidedAt).policies.map(({ spec }) => spec.verifiedAfterSeconds)) + VERIFY_MARGIN_SECONDS;
@@ -709,6 +711,17 @@ function isRegistered(witness: Witness, instanceId: string, record: Remediation)
     const state = witness.world.region.findTarget(instanceId, { targetGroupArn: `arn:tg/${group}`, targetGroupName: group, port: 80 });
     return state !== 'unregistered' && state !== 'draining';
   });
+}
+
+/** Muted while people worked, and calm before they ended: programs got it, and nobody else needs it (docs/adr/0015-attention.md). */
+function isMutedToTheEnd({ world }: Witness, record: StoredRecord): boolean {
+  const { id, incidentId, step } = parseRecord(notificationType, record).body;
+  const found = [...world.store.peekAll(partitions.incidents(world.scope))].find(({ key }) => key.sort === incidentId);
+  const incident = found === undefined ? undefined : parseRecord(incidentType, found).body;
+  if (incident === undefined || (incident.state !== 'stable' && !isOver(incident))) return false;
+  // The end of what nobody was told of.
+  const isUntold = [...world.published.keys()].every((told) => !told.startsWith(`${incident.id}:`));
+  return world.published.has(`${id}:data`) || (step === 'recovered' && isUntold);
 }
 
 /** What people must have been told of a remediation: that it began, how it ended. Steps that find the trouble gone need nobody. */
@@ -775,17 +788,13 @@ function isForgotten({ world }: Witness, until: Timestamp, tags: InstanceFacts['
   const by = world.remediation(tags[tagKeys.remediation] ?? '');
   // What could not be given back stays where it is until a person has seen to it.
   const isForPeople = by !== undefined && isHalfDone(by) && (by.parts?.length ?? 0) > 0;
-  return !isForPeople && !isLeftFrozen(by);
+  return !isForPeople;
 }
 
 const isKeptByOthers = ({ world, play }: Witness, instanceId: string): boolean =>
   world.disturbedAt.has(instanceId) || play?.protectedInstances.has(instanceId) === true;
 
-/** Nobody thaws it, and the reaper believes that it is frozen. */
-const isLeftFrozen = (record: Remediation | undefined): boolean =>
-  record?.state === 'running' && record.frozen !== undefined && !abilities.restartsLostWhileFrozen;
-
 /** The replacement of a repair that succeeded is no orphan; it is ended, if at all, by people or as the old instance of another repair. */
 function isLeftToPeople(record: Remediation | undefined): boolean {
-  return record?.state === 'succeeded' || isLeftFrozen(record);
+  return record?.state === 'succeeded';
 }

@@ -36,20 +36,6 @@ export interface Invariant {
 export const abilities = {
   /** The reaper ends launched instances that no remediation owns any more. */
   reapsOrphans: true,
-  /**
-   * The reaper starts a repair again whose execution was lost in a freeze that is over. Today it believes the record, which only the lost
-   * execution would thaw.
-   */
-  restartsLostWhileFrozen: false,
-  /**
-   * A way back after a half-done one returns the replacement as it was. Today the second quarantine notes the isolation of the first as
-   * what the instance had before.
-   */
-  remembersFirstIsolation: false,
-  /** The ladder looks again before its next step. Today a step goes on that could help when the way was chosen, and cannot any more. */
-  looksBeforeNextStep: false,
-  /** A way back that was frozen sees the old instance serve again before it succeeds. Today its proof may be as old as the freeze was long. */
-  provesWaysBackAgain: false,
   /** Reads, skews and judgements of the world may lie this many seconds apart without anybody being wrong. */
   toleranceSeconds: 75,
   /** One look of the guardrails: clocks, lagging reads and what overlaps it. */

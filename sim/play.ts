@@ -103,6 +103,7 @@ export class Play {
   readonly #trace: string[] | undefined;
   readonly #dice: Dice;
   #isNested = false;
+  #calmPorts: DriverPorts | undefined;
   happenings = 0;
 
   constructor(world: World, options: { readonly faults: readonly Fault[]; readonly seed: number; readonly audience: Audience; readonly trace?: string[] }) {
@@ -313,8 +314,12 @@ export class Play {
 
   #driverPorts(ports: SimulatedPorts): DriverPorts {
     const { world } = this;
+    // Most steps have no mishaps, and all of those the same ports.
+    if (ports === world.ports && this.#calmPorts !== undefined) return this.#calmPorts;
     const act = { ...world.base('driver'), ...ports };
-    return { observe: act, act, journal: this.#journal(ports, 'driver'), declared: world.declared };
+    const made = { observe: act, act, journal: this.#journal(ports, 'driver'), declared: world.declared };
+    if (ports === world.ports) this.#calmPorts = made;
+    return made;
   }
 
   #journal(ports: SimulatedPorts, by: FunctionName): RemediationJournal {

@@ -35,11 +35,11 @@ export class Dice {
 /** A clock in milliseconds, which writes the text of a moment once. Several functions may read one, each with its own skew. */
 export class RunClock implements Clock {
   #millis: number;
-  #text: Timestamp;
+  /** Written when somebody asks. */
+  #text: Timestamp | undefined;
 
   constructor(millis: number) {
     this.#millis = millis;
-    this.#text = new Date(millis).toISOString();
   }
 
   get millis(): number {
@@ -50,11 +50,11 @@ export class RunClock implements Clock {
   advanceTo(millis: number): void {
     if (millis <= this.#millis) return;
     this.#millis = millis;
-    this.#text = new Date(millis).toISOString();
+    this.#text = undefined;
   }
 
   now(): Timestamp {
-    return this.#text;
+    return (this.#text ??= new Date(this.#millis).toISOString());
   }
 }
 
@@ -62,13 +62,19 @@ export class RunClock implements Clock {
 export class SkewedClock implements Clock {
   readonly #world: RunClock;
   skewMillis = 0;
+  #millis = 0;
+  #text = '';
 
   constructor(world: RunClock) {
     this.#world = world;
   }
 
   now(): Timestamp {
-    return this.skewMillis === 0 ? this.#world.now() : new Date(this.#world.millis + this.skewMillis).toISOString();
+    if (this.skewMillis === 0) return this.#world.now();
+    const millis = this.#world.millis + this.skewMillis;
+    if (millis !== this.#millis) this.#text = new Date(millis).toISOString();
+    this.#millis = millis;
+    return this.#text;
   }
 }
 

@@ -1,14 +1,17 @@
 import { imageRecordType } from '../core/images/records.ts';
-import { incidentPlaceType, incidentType, notificationType } from '../core/incidents/record.ts';
+import { notificationGroupType } from '../core/incidents/attention/facts.ts';
+import { incidentPlaceType, incidentType, notificationType, timelineEventType, timelineMarkerType } from '../core/incidents/record.ts';
 import { instanceType, systemRecordType } from '../core/inventory/records.ts';
 import type { RecordType } from '../core/records/record-type.ts';
 import { captureType } from '../core/remediation/capture.ts';
-import { groupType, platformType, remediationType, slotType } from '../core/remediation/record.ts';
+import { declarationType } from '../core/remediation/declaration.ts';
+import { groupType, pauseType, platformType, remediationType, slotType } from '../core/remediation/record.ts';
+import { signalEventType, signalRecordType } from '../core/signals/record.ts';
 
 type Schema = RecordType<unknown>['schema'];
 
-/** Bodies that the rules have written, typed by the very schema that reads them. */
-const written = new WeakSet<object>();
+/** Bodies that the rules have written in the present run, typed by the very schema that reads them. */
+let written = new WeakSet<object>();
 
 /** What is written from typed values needs no look when it is read. Strict runs store copies, which are read in full. */
 export function trustWritten(body: unknown): void {
@@ -21,6 +24,8 @@ export function trustWritten(body: unknown): void {
  * the same remediations for every percentile was the largest part.
  */
 export function rememberParsing(): void {
+  // A small set is a fast one. What another run is just writing is read in full once more, no worse.
+  written = new WeakSet();
   if (isRemembered) return;
   isRemembered = true;
   const types = [
@@ -35,6 +40,13 @@ export function rememberParsing(): void {
     groupType,
     platformType,
     slotType,
+    pauseType,
+    declarationType,
+    signalRecordType,
+    signalEventType,
+    timelineEventType,
+    timelineMarkerType,
+    notificationGroupType,
   ];
   for (const { schema } of types) remember(schema);
 }

@@ -168,6 +168,13 @@ export class SimulatedAttachments implements AttachmentPorts {
     for (const record of this.#records.filter((candidate) => candidate.name === name)) record.values = values;
   }
 
+  /** Who holds this volume or interface; of an address, record or association as {@link holders} says. `undefined` when it is unknown. */
+  holderOf(thing: string): string | undefined {
+    const held = this.#volumes.get(thing) ?? this.#interfaces.get(thing);
+    if (held === undefined) return this.holders()[thing];
+    return held.isDeleted ? 'deleted' : (this.#settled(held)?.instanceId ?? 'nobody');
+  }
+
   /** Who holds what, for assertions: each thing once, by its id. */
   holders(): Readonly<Record<string, string>> {
     const held = [...this.#volumes.values(), ...this.#interfaces.values()].map((thing) => {

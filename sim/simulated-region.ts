@@ -54,6 +54,7 @@ interface SimulatedInstance {
   terminationProtection: boolean;
   /** What was shown last, and of which facts it was made. */
   shown?: { readonly from: object; readonly facts: InstanceFacts };
+  shownStatus?: InstanceStatus;
 }
 
 interface SimulatedTarget {
@@ -62,6 +63,8 @@ interface SimulatedTarget {
   readonly healthyAt: Timestamp;
   /** Set when it is deregistered: until then it drains. */
   drainsUntil?: Timestamp;
+  /** What was shown last. */
+  shown?: TargetHealth;
 }
 
 interface SimulatedAlarm extends Omit<AlarmFacts, 'alarmOf'> {
@@ -312,6 +315,12 @@ export class SimulatedRegion {
     return [...this.#alarms.values()];
   }
 
+  /** Those that have not ended, by their tags, which are cheaper to ask than all facts. */
+  #tagged(isWanted: (tags: InstanceFacts['tags']) => boolean): readonly InstanceFacts[] {
+    const tagged = [...this.#instances.values()].filter(({ facts }) => isWanted(facts.tags));
+    return tagged.map((instance) => this.#factsOf(instance)).filter(({ state }) => state !== 'terminated');
+  }
+
   // --- time ------------------------------------------------------------------------------------------------------
 
   #factsOf(instance: SimulatedInstance): InstanceFacts {
@@ -372,6 +381,12 @@ export class SimulatedRegion {
     return this.#unhealthyTargets.has(instanceId) ? 'unhealthy' : 'healthy';
   }
 
+  #healthOf(registered: SimulatedTarget): TargetHealth {
+    const state = this.#targetState(registered.instanceId, registered);
+    if (registered.shown?.state !== state) registered.shown = { ...registered.target, instanceId: registered.instanceId, state };
+    return registered.shown;
+  }
+
   // --- the ports -------------------------------------------------------------------------------------------------
 
   readonly instances: InstanceReader = {
@@ -380,7 +395,7 @@ export class SimulatedRegion {
       return instance === undefined ? undefined : this.#factsOf(instance);
     },
     readStatus: async (instanceId) => this.#statusOf(instanceId),
-    findByTag: async (key, value) => this.all().filter((facts) => facts.tags[key] === value && facts.state !== 'terminated'),
+    findByTag: async (key, value) => this.#tagged((tags) => tags[key] === value),
     isGroupMember: async (instanceId) => this.#instances.get(instanceId)?.facts.tags['aws:autoscaling:groupName'] !== undefined,
   };
 
@@ -388,12 +403,14 @@ export class SimulatedRegion {
     const instance = this.#instances.get(instanceId);
     if (instance === undefined || this.#stateOf(instance) !== 'running') return undefined;
     const isStarting = this.#clock.now() < instance.statusOkAt;
-    return {
-      instanceId,
-      system: isStarting ? 'initializing' : instance.systemCheck,
-      instance: isStarting ? 'initializing' : instance.instanceCheck,
-      ...(instance.impairedSince === undefined ? {} : { impairedSince: instance.impairedSince }),
-    };
+    const system = isStarting ? 'initializing' : instance.systemCheck;
+    const instanceCheck = isStarting ? 'initializing' : instance.instanceCheck;
+    const { impairedSince, shownStatus: shown } = instance;
+    // Polls ask for all of them, and hardly any has changed.
+    if (shown?.system === system && shown.instance === instanceCheck && shown.impairedSince === impairedSince) return shown;
+    const status: InstanceStatus = { instanceId, system, instance: instanceCheck, ...present({ impairedSince }) };
+    instance.shownStatus = status;
+    return status;
   }
 
   readonly captures: CaptureReader = {
@@ -419,9 +436,7 @@ export class SimulatedRegion {
       })),
     registered: async (targetGroupNames) =>
       targetGroupNames.flatMap((name): readonly TargetHealth[] =>
-        [...this.#targetsOf(name).values()]
-          .map((registered) => ({ ...registered.target, instanceId: registered.instanceId, state: this.#targetState(registered.instanceId, registered) }))
-          .filter((target) => target.state !== 'unregistered'),
+        Array.from(this.#targetsOf(name).values(), (registered) => this.#healthOf(registered)).filter(({ state }) => state !== 'unregistered'),
       ),
   };
 
@@ -552,7 +567,7 @@ export class SimulatedRegion {
   };
 
   readonly terminator: InstanceTerminator = {
-    quarantined: async () => this.all().filter((facts) => facts.tags[tagKeys.quarantine] !== undefined && facts.state !== 'terminated'),
+    quarantined: async () => this.#tagged((tags) => tags[tagKeys.quarantine] !== undefined),
     terminate: async (instanceId) => {
       const instance = this.#need(instanceId);
       if (instance.terminationProtection) throw new PermanentError(`${instanceId} is protected against termination.`);

@@ -101,7 +101,7 @@ export const themeInvariants: readonly Invariant[] = [
     onEffect: (witness, effect) => {
       // EC2 refuses to swap the root of what is gone.
       if (effect.kind !== 'swap-root' || isGone(witness, effect.subject)) return undefined;
-      if (isJustDisturbed(witness, effect.subject) || isExcusedByChange(witness, effect)) return undefined;
+      if (isJustDisturbed(witness, effect.subject)) return undefined;
       const { system = 'none', instance = 'none' } = witness.world.region.findStatus(effect.subject) ?? {};
       const isFine = instance === 'impaired' && system === 'ok';
       return isFine ? undefined : `the root of ${effect.subject} is swapped while its checks are ${system} and ${instance}`;
@@ -278,7 +278,7 @@ function thingsAt({ world }: Witness, instanceId: string): readonly string[] {
 
 /** Who has the thing: an instance; of a record the one whose address it names. */
 function holderOf({ world }: Witness, thing: string): string {
-  const holder = world.region.attachments.holders()[thing] ?? 'nobody';
+  const holder = world.region.attachments.holderOf(thing) ?? 'nobody';
   if (!/^\d+\.\d+\.\d+\.\d+$/.test(holder)) return holder;
   return world.region.all().find(({ privateIpAddress }) => privateIpAddress === holder)?.instanceId ?? 'nobody';
 }
@@ -324,11 +324,6 @@ function strayed(witness: Witness, thing: string): readonly string[] {
   return known.includes(holder) && !isGone(witness, holder) ? [] : [`${thing} of ${first} is at ${holder}`];
 }
 
-/** Something happened to it after its way was chosen. */
-function isExcusedByChange({ world, guardPassedAt }: Witness, { subject, remediationId = '' }: Effect): boolean {
-  return !abilities.looksBeforeNextStep && (world.disturbedAt.get(subject) ?? 0) > Date.parse(guardPassedAt.get(remediationId) ?? '');
-}
-
 function stepOf({ kind }: Effect): 'restart' | 'reboot' | 'root-swap' | undefined {
   if (kind === 'swap-root') return 'root-swap';
   return kind === 'restart' || kind === 'reboot' ? kind : undefined;
@@ -342,8 +337,9 @@ function hastyStep(witness: Witness, effect: Effect, record: Remediation): strin
   const { world } = witness;
   const status = world.region.findStatus(record.oldInstanceId);
   if (status?.system !== 'impaired' || isJustDisturbed(witness, record.oldInstanceId)) return undefined;
-  // The way was chosen before the host failed.
-  if ((status.impairedSince ?? '') > (witness.guardPassedAt.get(record.id) ?? '')) return undefined;
+  // The way, or the next step of it, was chosen before the host failed.
+  const chosenAt = record.phases.findLast(({ name, outcome }) => name === 'choose-step' && outcome === 'done')?.endedAt;
+  if ((status.impairedSince ?? '') > (chosenAt ?? witness.guardPassedAt.get(record.id) ?? '')) return undefined;
   if (stepOf(effect) !== undefined) return `${effect.kind} of ${effect.subject} though its host fails`;
   return recoverySpoilt(witness, effect, record, status.impairedSince ?? world.clock.now());
 }
@@ -361,7 +357,6 @@ function halfTakenBack(witness: Witness, record: Remediation): string | undefine
   const { world } = witness;
   const { oldInstanceId, newInstanceId = '', state, timing } = record;
   if ([oldInstanceId, newInstanceId].some((id) => wasDisturbedSince(witness, id, timing.decidedAt)) || !hasTouchedSomething(witness, record)) return undefined;
-  if (isExcusedByHalfDone(witness, record)) return undefined;
   const [serving, put] = state === 'succeeded' ? [oldInstanceId, newInstanceId] : [newInstanceId, oldInstanceId];
   // An image that turned bad ends what runs from it.
   if (isGone(witness, serving) && !witness.effects.some(({ kind, subject }) => kind === 'terminate' && subject === serving)) return undefined;
@@ -369,9 +364,6 @@ function halfTakenBack(witness: Witness, record: Remediation): string | undefine
   if (lacking !== undefined) return `${record.id} ended ${state} and ${serving} is ${lacking}`;
   return world.region.find(put)?.state === 'running' ? `${record.id} ended ${state} and ${put} still runs` : undefined;
 }
-
-const isExcusedByHalfDone = ({ world }: Witness, { slotId }: Remediation): boolean =>
-  !abilities.remembersFirstIsolation && world.remediations().some((known) => known.slotId === slotId && isHalfDone(known));
 
 function lackingInService(instance: InstanceFacts | undefined): string | undefined {
   if (instance?.state !== 'running') return instance?.state ?? 'gone';

@@ -47,11 +47,16 @@ export class Witness implements Audience {
   readonly #published = new WeakMap<Frame, string[]>();
   readonly #wroteTo = new WeakMap<Frame, Set<string>>();
   readonly #invariants: readonly Invariant[];
+  /** The rows that look at each kind of moment: those that do not are never asked. */
+  readonly #ofEffects: readonly Invariant[];
+  readonly #ofRecords: readonly Invariant[];
   readonly #remediations: string;
 
   constructor(world: World, checked: readonly Invariant[] = invariants) {
     this.world = world;
     this.#invariants = checked;
+    this.#ofEffects = checked.filter(({ onEffect }) => onEffect !== undefined);
+    this.#ofRecords = checked.filter(({ onRecord }) => onRecord !== undefined);
     this.#remediations = partitions.remediations(world.scope);
   }
 
@@ -92,7 +97,7 @@ export class Witness implements Audience {
     this.effects.push(effect);
     if (effect.kind === 'publish') this.#published.get(this.world.frame)?.push(effect.subject);
     this.play?.say('effect', `${effect.kind} ${effect.subject} by ${effect.by}`);
-    for (const invariant of this.#invariants) this.#ask(invariant, invariant.onEffect?.(this, effect));
+    for (const invariant of this.#ofEffects) this.#ask(invariant, invariant.onEffect?.(this, effect));
   }
 
   #sawWrite(written: Written): void {
@@ -101,7 +106,7 @@ export class Witness implements Audience {
     if (key.partition !== this.#remediations || !this.world.isRemediation(key.partition, body)) return;
     const before = this.world.isRemediation(key.partition, written.before) ? written.before : undefined;
     this.#sawRemediation(before, body);
-    for (const invariant of this.#invariants) this.#ask(invariant, invariant.onRecord?.(this, { before, after: body, frame: written.frame }));
+    for (const invariant of this.#ofRecords) this.#ask(invariant, invariant.onRecord?.(this, { before, after: body, frame: written.frame }));
   }
 
   #sawRemediation(before: Remediation | undefined, body: Remediation): void {

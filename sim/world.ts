@@ -176,7 +176,11 @@ export class World {
     this.catalogs = [{ at: this.clock.now(), catalog: stage.catalogs[0] }];
     this.region = new SimulatedRegion(this.clock, { statusCheckSeconds: 70 });
     this.region.nameLaunched = (count) => `i-0000${String(count).padStart(6, '0')}`;
-    this.store = new SharedRecordStore(this.clock, { isStrict: options.isStrict ?? false, ...(options.from === undefined ? {} : { from: options.from }) });
+    this.store = new SharedRecordStore(this.clock, {
+      isStrict: options.isStrict ?? false,
+      isTrusted: options.isStrict !== true,
+      ...(options.from === undefined ? {} : { from: options.from }),
+    });
     this.clocks = { signals: this.#clock(), driver: this.#clock(), poll: this.#clock(), sweep: this.#clock(), reap: this.#clock(), page: this.#clock() };
     this.#furnish();
     const ports = this.#ports();
@@ -216,7 +220,9 @@ export class World {
   }
 
   remediations(): readonly Remediation[] {
-    return [...this.store.peekAll(this.#remediationPartition)].flatMap(({ key, body }) => (this.isRemediation(key.partition, body) ? [body] : []));
+    const found: Remediation[] = [];
+    for (const { key, body } of this.store.peekAll(this.#remediationPartition)) if (this.isRemediation(key.partition, body)) found.push(body);
+    return found;
   }
 
   /** The rules themselves typed what they wrote; the partition says what it is. */
@@ -364,6 +370,7 @@ export class World {
         ...region.instances,
         read: async (instanceId) => this.#seen(instanceId, region.find(instanceId)),
         findByTag: async (key, value) => {
+          for (const [instanceId, { until }] of this.stale) if (until <= this.clock.millis) this.stale.delete(instanceId);
           if (this.stale.size === 0) return region.instances.findByTag(key, value);
           const seen = region.all().flatMap((facts) => this.#seen(facts.instanceId, facts) ?? []);
           return seen.filter((facts) => facts.tags[key] === value && facts.state !== 'terminated');
@@ -403,7 +410,7 @@ export class World {
 
   #attachments(): Pick<SimulatedPorts, 'volumes' | 'interfaces' | 'addresses' | 'dnsRecords' | 'associations' | 'snapshots'> {
     const { volumes, interfaces, addresses, dnsRecords, associations, snapshots } = this.region.attachments;
-    const holderOf = (thing: string): string => this.region.attachments.holders()[thing] ?? thing;
+    const holderOf = (thing: string): string => this.region.attachments.holderOf(thing) ?? thing;
     return {
       volumes: {
         ...volumes,

@@ -12,7 +12,8 @@ import { isTriggerListed } from './triggers.ts';
 import { pastRecoverySeconds } from './history.ts';
 import type { ExecutionStarter, PageTimer } from './ports.ts';
 import { allPhasesOf, failureModeOf, procedureVersion, traitsOf } from './procedure.ts';
-import { type PathName, type PhaseName, pauseType, type Remediation, remediationType } from './record.ts';
+import { type PathName, type PhaseName, type Remediation, remediationType } from './record.ts';
+import { pausedBy, readSwitches } from './switches.ts';
 
 export interface AdmitPorts {
   readonly store: RecordStore;
@@ -72,7 +73,7 @@ export async function admit(ports: AdmitPorts, request: AdmitRequest): Promise<A
   const build = (attempt: number, now: Timestamp): Remediation => buildRemediation(ports, request, remediationId, attempt, now, pageSeconds);
   // What an earlier delivery claimed goes on even when a pause came between: its driver takes it to the safe point and frees the slot.
   const earlier = await readRecord(ports.store, remediationType, keys.remediation(ports.scope, remediationId));
-  const paused = earlier === undefined ? await pausedBy(ports, request.system.metadata.name) : undefined;
+  const paused = earlier === undefined ? pausedBy(await readSwitches(ports.store, ports.scope, request.system.metadata.name)) : undefined;
   if (paused !== undefined) return recordVeto(ports, build, 'pause', paused);
   const outcome = await claim(ports, {
     system: request.system,
@@ -110,12 +111,6 @@ async function begin(ports: AdmitPorts, remediation: Remediation): Promise<void>
   // Nobody is woken for a drill.
   if (!remediation.isDrill) await ports.pageTimer.arm(remediation.id, remediation.pageAt);
   await ports.executions.start({ name: remediation.executionName, remediationId: remediation.id });
-}
-
-async function pausedBy({ store, scope }: AdmitPorts, system: string): Promise<string | undefined> {
-  const pauses = await Promise.all(['global', `system#${system}`].map((target) => readRecord(store, pauseType, keys.pause(scope, target))));
-  const set = pauses.find((pause) => pause?.body.isPaused === true)?.body;
-  return set === undefined ? undefined : `Paused (${set.target}) by ${set.by}: ${set.reason}`;
 }
 
 /** Every veto is a record of its own, so that `perennial remediations` lists it with its reason. */

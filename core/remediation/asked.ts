@@ -11,6 +11,11 @@ export function isRequested({ kind }: { readonly kind: string }): boolean {
   return requestKinds.some((known) => known === kind);
 }
 
+/** The same of the rule under which an incident remembers a signal: that of a request is its kind without the first part. */
+export function isRequestRule(rule: string): boolean {
+  return requestKinds.some((kind) => kind.endsWith(`.${rule}`));
+}
+
 /** What a remediation by hand does; `replace` is the repair itself. */
 export type Course =
   | { readonly kind: 'replace' }

@@ -31,6 +31,14 @@ export function nextBreaker(
   return secondsBetween(breaker.calmSince, now) >= rule.cooldownSeconds ? closedBreaker : breaker;
 }
 
+/**
+ * What a fresh look at the group finds over its limit opens the breaker, or keeps it open, whatever has been heard of so far: the look
+ * of one repair may come before the signals of the others.
+ */
+export function openedOnSight(breaker: Breaker, now: Timestamp): Breaker {
+  return isBreakerOpen(breaker) ? withoutCalm(breaker) : { state: 'open', since: now, isProbeFailed: false };
+}
+
 function withoutCalm(breaker: Breaker): Breaker {
   if (breaker.calmSince === undefined) return breaker;
   const { calmSince: _calmSince, ...rest } = breaker;

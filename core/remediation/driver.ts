@@ -3,11 +3,12 @@ import { secondsBetween, type Timestamp } from '../environment/time.ts';
 import { readDeclaration } from './declaration.ts';
 import type { DriverAnswer } from './driver-answer.ts';
 import { finish } from './finish.ts';
-import { FREEZE_PAGE_SECONDS, freeze, frozenBy, phaseSeconds, readSwitches, type Switches, thaw } from './freeze.ts';
+import { FREEZE_PAGE_SECONDS, freeze, phaseSeconds, thaw } from './freeze.ts';
 import type { RemediationJournal } from './journal.ts';
 import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from './phase.ts';
 import { awaitApproval } from './phases/approval.ts';
 import { capture } from './phases/capture.ts';
+import { chooseStep } from './phases/choose-step.ts';
 import { confirm } from './phases/confirm.ts';
 import { evidence } from './phases/evidence.ts';
 import { awaitThrowaway, launchThrowaway } from './phases/drill.ts';
@@ -29,9 +30,10 @@ import { awaitOldRunning, awaitRunning } from './phases/running.ts';
 import { awaitHealthy, deregister, deregisterNew, drain, register, registerOld, restoreOld, verify } from './phases/targets.ts';
 import { transferAlarms } from './phases/transfer-alarms.ts';
 import { deadlineSeconds } from './policy.ts';
-import { failureModeOf, goesOnRegardless, keepsInstance, phasesOf, rowOf, undoOf } from './procedure.ts';
+import { goesOnRegardless, keepsInstance, rowOf, undoOf } from './procedure.ts';
 import type { Pause, PhaseName, Remediation } from './record.ts';
 import { RemediationSession } from './session.ts';
+import { frozenBy, pausedBy, readSwitches, type Switches } from './switches.ts';
 
 /** Everything a step needs; `act` is present only in the function that may change AWS. */
 export interface DriverPorts {
@@ -53,6 +55,8 @@ const observePhases = {
   guard: guardAny,
   'await-throwaway': awaitThrowaway,
   'await-old-healthy': awaitOldHealthy,
+  'prove-old': awaitOldHealthy,
+  'choose-step': chooseStep,
   'await-approval': awaitApproval,
   capture,
   'await-running': awaitRunning,
@@ -199,9 +203,7 @@ function stopReason(record: Remediation, { isRetired, ...switches }: Stops): str
   if (record.abort !== undefined) return `Aborted by ${record.abort.by}: ${record.abort.reason}`;
   if (isRetired) return `The system ${record.system} or its policy is not in the catalog any more, which takes the repair to its safe point`;
   if (record.phase === 'guard') return undefined;
-  if (!switches.isKnown) return `The pause switches could not be read, which counts as paused: ${switches.why}`;
-  const pause = switches.pauses.find(({ isPaused }) => isPaused);
-  return pause === undefined ? undefined : `Paused (${pause.target}) by ${pause.by}: ${pause.reason}`;
+  return pausedBy(switches);
 }
 
 /** A freeze may come in the middle of a step: the very next call waits. */
@@ -235,7 +237,21 @@ async function stayFrozen(ports: DriverPorts, session: RemediationSession, stop:
 async function goOn(ports: DriverPorts, session: RemediationSession): Promise<void> {
   const thawed = thaw(session.record, ports.observe.clock.now());
   await ports.journal.thawed(session.record, thawed);
-  await session.save(thawed);
+  await session.save(provedOnceMore(thawed, ports.observe.clock.now()));
+}
+
+/** What has shown that the old instance of a way back serves. */
+const proofsOfWayBack: readonly PhaseName[] = ['await-old-healthy', 'prove-old'];
+
+const seenToServe = ({ phases }: Remediation): Remediation['phases'][number] | undefined =>
+  phases.findLast(({ name, outcome }) => outcome === 'done' && proofsOfWayBack.includes(name));
+
+/** A freeze may have lasted for days: a way back touches the replacement, and what leads people to it, only once the old instance is seen to serve again. */
+function provedOnceMore(record: Remediation, now: Timestamp): Remediation {
+  const { revertOf, failure, phase, remaining } = record;
+  if (revertOf === undefined || failure !== undefined || proofsOfWayBack.includes(phase) || seenToServe(record) === undefined) return record;
+  const { frozenSeconds: _frozen, ...rest } = record;
+  return { ...rest, phase: 'prove-old', phaseStartedAt: now, memory: {}, remaining: [phase, ...remaining] };
 }
 
 async function runPhase(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
@@ -256,12 +272,17 @@ async function runPhase(ports: DriverPorts, session: RemediationSession, declare
 const proofs: readonly PhaseName[] = ['verify', 'verify-serving', 'await-recovered'];
 
 /** A success that is recorded long after its proof, because nobody carried it on meanwhile, is proved again. */
-function proveAgain({ failure, phases }: Remediation, policy: Declared['policy'], now: Timestamp): PhaseResult | undefined {
-  const proof = phases.at(-1);
-  if (failure !== undefined || proof === undefined || !proofs.includes(proof.name)) return undefined;
+function proveAgain(record: Remediation, policy: Declared['policy'], now: Timestamp): PhaseResult | undefined {
+  const { failure, phases, revertOf } = record;
+  const proof = revertOf === undefined ? phases.at(-1) : seenToServe(record);
+  if (failure !== undefined || proof === undefined || (revertOf === undefined && !proofs.includes(proof.name))) return undefined;
   const seconds = Math.round(secondsBetween(proof.endedAt, now));
   if (seconds <= deadlineSeconds('verifyDeadlineSeconds', policy)) return undefined;
-  return { kind: 'done', reason: `${proof.name} was ${seconds} s ago: it is asked again`, patch: { remaining: [proof.name, 'finish'] } };
+  return {
+    kind: 'done',
+    reason: `${proof.name} was ${seconds} s ago: it is asked again`,
+    patch: { remaining: [revertOf === undefined ? proof.name : 'prove-old', 'finish'] },
+  };
 }
 
 /** Records what a phase gave and says who goes next. Telling people comes first: it is idempotent, a lost page is not. */
@@ -314,7 +335,7 @@ function isPassedOver(record: Remediation, result: Exclude<PhaseResult, { kind: 
   return result.kind === 'failed' && result.undo === undefined && goesOnRegardless(record);
 }
 
-type Course = Pick<Remediation, 'path' | 'pathReason' | 'nextPaths' | 'triedPaths' | 'failure'> & { readonly remaining: readonly PhaseName[] };
+type Course = Pick<Remediation, 'triedPaths' | 'failure'> & { readonly remaining: readonly PhaseName[] };
 
 /** The next path of the ladder, else what undoes the phase; the first failure is the one people are told. */
 function courseAfterFailure(record: Remediation, result: Exclude<PhaseResult, { kind: 'wait' }>, now: Timestamp): Course {
@@ -327,18 +348,12 @@ function courseAfterFailure(record: Remediation, result: Exclude<PhaseResult, { 
 
 const phaseOutcomes = { done: 'done', failed: 'failed', vetoed: 'vetoed', 'would-have': 'skipped' } as const;
 
-/** The next path of the ladder, when this one did not help and there is one (S4-18). */
+/** This path did not help, and the ladder has more: which of them can help is asked afresh (S4-18). */
 function escalationOf(record: Remediation, reason: string, now: Timestamp): Course | undefined {
-  const { path = 'replace', nextPaths: [next, ...later] = [], triedPaths = [] } = record;
-  if (rowOf(record.phase).escalates !== true || record.failure !== undefined || next === undefined) return undefined;
+  const { path = 'replace', nextPaths = [], triedPaths = [] } = record;
+  if (rowOf(record.phase).escalates !== true || record.failure !== undefined || nextPaths.length === 0) return undefined;
   const startedAt = triedPaths.at(-1)?.endedAt ?? record.timing.decidedAt;
-  return {
-    path: next,
-    pathReason: `${path} did not help: ${reason}`,
-    nextPaths: later,
-    triedPaths: [...triedPaths, { path, startedAt, endedAt: now, reason }],
-    remaining: phasesOf(next, { isFenced: failureModeOf(record) === 'fenced' }),
-  };
+  return { triedPaths: [...triedPaths, { path, startedAt, endedAt: now, reason }], remaining: ['choose-step'] };
 }
 
 /** A failed compensation is not compensated again: a person is told what is half-done. */

@@ -22,6 +22,7 @@ const harmless: readonly string[] = [
   'evidence',
   'defuse',
   'snapshot',
+  'choose-step',
   'await-native-recovery',
   'preflight-member',
 ];

@@ -1,11 +1,6 @@
-import { PermanentError } from '../environment/errors.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
-import type { Scope } from '../environment/ports.ts';
-import { keys } from '../records/keys.ts';
-import { readRecord } from '../records/record-type.ts';
-import type { RecordStore } from '../records/store.ts';
 import { rowOf } from './procedure.ts';
-import { type Pause, pauseType, type Remediation } from './record.ts';
+import type { Pause, Remediation } from './record.ts';
 
 /*
  * `pause --freeze` (design section 7): the literal stop. Every repair stays exactly where it is, nothing changes AWS, people read what
@@ -14,25 +9,6 @@ import { type Pause, pauseType, type Remediation } from './record.ts';
 
 /** A freeze that lasts longer than this pages: something is half-done, and nobody repairs it. */
 export const FREEZE_PAGE_SECONDS = 600;
-
-/** The switches of everything and of the system, or why they cannot be read (then it counts as paused). */
-export type Switches = { readonly isKnown: true; readonly pauses: readonly Pause[] } | { readonly isKnown: false; readonly why: string };
-
-/** Errors: `RetryableError` of the store. */
-export async function readSwitches(store: RecordStore, scope: Scope, system: string): Promise<Switches> {
-  try {
-    const found = await Promise.all(['global', `system#${system}`].map((target) => readRecord(store, pauseType, keys.pause(scope, target))));
-    return { isKnown: true, pauses: found.flatMap((pause) => (pause === undefined ? [] : [pause.body])) };
-  } catch (error) {
-    if (!(error instanceof PermanentError)) throw error;
-    return { isKnown: false, why: error.message };
-  }
-}
-
-/** The switch that freezes, if one does. */
-export function frozenBy(switches: Switches): Pause | undefined {
-  return switches.isKnown ? switches.pauses.find((pause) => pause.isPaused && pause.isFrozen === true) : undefined;
-}
 
 /** What a frozen repair has begun and not ended, in words. */
 export function halfDoneText(record: Remediation): string {

@@ -5,7 +5,7 @@ import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.
 import { tagKeys } from '../inventory/records.ts';
 import { isRequested, revertRefusal } from './asked.ts';
 import { groupLimit, isBreakerOpen } from './breaker.ts';
-import { causeText, openCausesOf } from './cause-breaker.ts';
+import { type CauseBreaker, causeText, openCausesOf } from './cause-breaker.ts';
 import { replacementRowOf } from './capability.ts';
 import { isTriggerListed } from './triggers.ts';
 import type { ImageChoice } from './image-choice.ts';
@@ -284,12 +284,22 @@ function evaluatePending(facts: GuardrailFacts): Verdict {
 /** The breakers of shared causes as the claims have left them, then the group's own with a fresh count. */
 function evaluateBreaker(facts: GuardrailFacts): Verdict {
   return needs(facts.platform, 'The breakers of shared causes', (platform) => {
-    const { slotId, id } = facts.remediation;
-    const open = openCausesOf(platform, slotId).find(({ probeRemediationId }) => probeRemediationId !== id);
+    const open = causeAgainst(facts, platform);
     return open === undefined
       ? evaluateGroupBreaker(facts)
       : veto(`The circuit breaker of ${causeText(open.cause)} is open since ${open.since}: several groups fail together, and this is not its probe`);
   });
+}
+
+function causeAgainst({ remediation }: GuardrailFacts, platform: Platform): CauseBreaker | undefined {
+  return openCausesOf(platform, remediation.slotId).find(({ probeRemediationId }) => probeRemediationId !== remediation.id);
+}
+
+/** The fresh count is over the limit of the group, and no breaker of a shared cause says so already. */
+export function isGroupOver(facts: GuardrailFacts): boolean {
+  const { groupCount, platform, policy } = facts;
+  if (!groupCount.isKnown || !platform.isKnown || causeAgainst(facts, platform.value) !== undefined) return false;
+  return groupCount.value.unhealthy > groupLimit(groupCount.value.members, policy.spec.caps.maxUnhealthyPercent);
 }
 
 function evaluateGroupBreaker(facts: GuardrailFacts): Verdict {

@@ -1,13 +1,17 @@
-import type { CompiledCatalog } from '../catalog/schema.ts';
-import { lastDeployment } from '../deployments/deployments.ts';
+import { listDeployments } from '../deployments/deployments.ts';
 import { present } from '../environment/present.ts';
 import type { Timestamp } from '../environment/time.ts';
+import { readBackground } from '../incidents/background.ts';
 import { etaSeconds } from '../incidents/eta.ts';
+import { audienceOf, namedAudience } from '../incidents/audience.ts';
 import { addTimelineEvent, type IncidentPorts, recordResolvedSignal, setIncidentState } from '../incidents/incidents.ts';
 import { composeDriftMessage } from '../incidents/drift.ts';
 import { composeMessage, type MessageStep } from '../incidents/messages.ts';
-import { notify, type NotifyPorts } from '../incidents/notify.ts';
-import { type Incident, incidentType } from '../incidents/record.ts';
+import { type NotificationDraft, notify, type NotifyPorts, tellAgain } from '../incidents/notify.ts';
+import type { NotificationChannel } from '../incidents/ports.ts';
+import { type Incident, incidentType, isOver } from '../incidents/record.ts';
+import { asksPerson } from '../incidents/stories.ts';
+import { tellUpstream, type UpstreamCatalog } from '../incidents/upstream.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
 import { captureType } from './capture.ts';
@@ -34,7 +38,7 @@ export interface RemediationJournal {
 }
 
 export interface JournalPorts extends IncidentPorts, NotifyPorts {
-  readonly catalog: () => Promise<Pick<CompiledCatalog, 'systems'>>;
+  readonly catalog: () => Promise<UpstreamCatalog>;
   /** What a phone can run in the console, by name. */
   readonly consoleDocuments?: readonly string[];
 }
@@ -106,7 +110,7 @@ async function endRequest(ports: JournalPorts, { request, incidentId, trigger, r
 function endingStep(record: Remediation & { readonly state: Exclude<Remediation['state'], 'running'> }, incident: Incident | undefined): MessageStep {
   if (record.isDrill) return 'drill-ended';
   // What is over needs nobody, however the repair ended; only who asked for it must hear that nothing came of it.
-  return incident?.state === 'resolved' && record.request === undefined ? 'recovered' : endings[record.state].step;
+  return incident !== undefined && isOver(incident) && record.request === undefined ? 'recovered' : endings[record.state].step;
 }
 
 async function finished(ports: JournalPorts, record: Remediation): Promise<void> {
@@ -121,8 +125,9 @@ async function finished(ports: JournalPorts, record: Remediation): Promise<void>
   });
   await endRequest(ports, record, at);
   const incident = await setIncidentState(ports, record.incidentId, record.isDrill ? 'resolved' : ending.incident, record.reason, at);
-  // Who asked by hand is told in any case.
-  const isQuiet = record.request === undefined && record.state === 'vetoed' && quietGuardrails.includes(record.failure?.guardrail ?? '');
+  // Calm by itself needs nobody, and the desk says when it has held. Who asked by hand is told in any case.
+  const isCalm = incident?.state === 'stable' || (record.state === 'vetoed' && quietGuardrails.includes(record.failure?.guardrail ?? ''));
+  const isQuiet = record.request === undefined && isCalm;
   const step = endingStep({ ...record, state: record.state }, incident);
   if (!isQuiet) await tellOfEnd(ports, record, step);
   if (record.state === 'succeeded') await tellCodeOwner(ports, record);
@@ -141,7 +146,17 @@ async function tellCodeOwner(ports: JournalPorts, record: Remediation): Promise<
   const owner = (await readRecord(ports.store, captureType, keys.capture(ports.scope, oldInstanceId)))?.body.codeOwner;
   if (owner === undefined) return;
   const message = composeDriftMessage({ ...record, newInstanceId }, owner);
-  await notify(ports, { id: `${record.id}:drift`, step: 'drift', severity: 'info', incidentId: record.incidentId, remediationId: record.id, message });
+  const { systems } = await ports.catalog();
+  const system = systems.find(({ metadata }) => metadata.name === record.system);
+  await notify(ports, {
+    roles: audienceOf('drift', 'info', system),
+    id: `${record.id}:drift`,
+    step: 'drift',
+    severity: 'info',
+    incidentId: record.incidentId,
+    remediationId: record.id,
+    message,
+  });
 }
 
 function tell(ports: JournalPorts, record: Remediation, step: MessageStep, idSuffix: string): Promise<void> {
@@ -162,26 +177,41 @@ export interface Telling {
   readonly remediation?: Remediation | undefined;
   /** Why there is no repair, when there is none. */
   readonly reason?: string | undefined;
+  /** Whom and how, where the step alone does not say it: a level of escalation. */
+  readonly to?: { readonly roles: readonly string[]; readonly channels: readonly NotificationChannel[] } | undefined;
 }
 
 /** Writes the message of one step of an incident from everything that is known, and sends it once. */
-export async function tellPeople(ports: JournalPorts, { incident, step, id, remediation, reason }: Telling): Promise<void> {
+export async function tellPeople(ports: JournalPorts, telling: Telling): Promise<void> {
+  const catalog = await ports.catalog();
+  // A storm asks for the same message a hundred times: it is written once.
+  if ((await tellAgain(ports, telling.id)) === undefined) await notify(ports, await draftOf(ports, catalog, telling));
+  await tellUpstream(ports, catalog, telling.incident, telling.step);
+}
+
+async function draftOf(ports: JournalPorts, catalog: UpstreamCatalog, { incident, step, id, remediation, reason, to }: Telling): Promise<NotificationDraft> {
   const name = incident.system;
-  const { systems } = await ports.catalog();
-  const [deployment, past] = await Promise.all([
-    name === undefined ? undefined : lastDeployment(ports.store, ports.scope, name),
+  const { systems } = catalog;
+  const system = systems.find((candidate) => candidate.metadata.name === name);
+  const [deployments, past] = await Promise.all([
+    name === undefined ? [] : listDeployments(ports.store, ports.scope, name),
     name === undefined ? [] : pastRecoverySeconds(ports.store, ports.scope, name),
   ]);
+  // Two queries more: only for who is to decide something.
+  const background = asksPerson(step) ? await readBackground(ports, { incident, system, remediation, deployments }) : undefined;
   const message = composeMessage(step, {
     incident,
     remediation,
     reason,
     now: ports.clock.now(),
     eta: etaSeconds(past),
-    system: systems.find((candidate) => candidate.metadata.name === name),
+    system,
     dependants: systems.filter(({ spec }) => spec.links.some((link) => link.to === name)).map(({ metadata }) => metadata.name),
-    lastDeployment: deployment,
+    lastDeployment: deployments[0],
+    background,
     consoleDocuments: ports.consoleDocuments,
   });
-  await notify(ports, { id, step, severity: incident.severity, incidentId: incident.id, message, ...present({ remediationId: remediation?.id }) });
+  const roles = to === undefined ? audienceOf(step, incident.severity, system) : namedAudience(to.roles, system);
+  const draft = { id, step, severity: incident.severity, incidentId: incident.id, roles, message };
+  return { ...draft, ...present({ remediationId: remediation?.id, channels: to?.channels }) };
 }

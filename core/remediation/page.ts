@@ -1,6 +1,6 @@
 import { PermanentError } from '../environment/errors.ts';
 import type { Scope } from '../environment/ports.ts';
-import { incidentType } from '../incidents/record.ts';
+import { incidentType, isAnswered as isHandled } from '../incidents/record.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
@@ -30,5 +30,5 @@ export async function pageUnlessRecovered({ store, scope, journal }: PagePorts, 
 /** What waited behind another repair is over, or is being repaired now with a page of its own armed. */
 async function isAnswered(store: RecordStore, scope: Scope, incidentId: string): Promise<boolean> {
   const incident = (await readRecord(store, incidentType, keys.incident(scope, incidentId)))?.body;
-  return incident?.state === 'resolved' || incident?.state === 'repairing';
+  return incident !== undefined && isHandled(incident);
 }

@@ -81,6 +81,8 @@ export type RecordPatch = Partial<
     | 'timing'
     | 'differences'
     | 'captureAgeSeconds'
+    | 'preflight'
+    | 'unfitTypes'
     | 'recoverySeconds'
     | 'isRtoMet'
   >

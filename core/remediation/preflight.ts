@@ -72,17 +72,42 @@ function needs<Value>(fact: Known<Value>, what: string, decide: (value: Value) =
 }
 
 /** Without an image there is one thing to say, and the row `image` says it. */
-function ofImage(facts: PreflightFacts, decide: (image: ImageFacts) => Answer): Answer {
+function ofImage(facts: Pick<PreflightFacts, 'image'>, decide: (image: ImageFacts) => Answer): Answer {
   const image = facts.image.isKnown ? facts.image.value : undefined;
   return image === undefined ? notAsked('see the row image') : decide(image);
 }
 
-/** The one that would be launched: the first that the zone offers. */
-export function chosenType({ candidates, offered }: Pick<PreflightFacts, 'candidates' | 'offered'>): string | undefined {
-  return offered.isKnown ? candidates.find((name) => offered.value.includes(name)) : undefined;
+type TypeQuestion = Pick<PreflightFacts, 'candidates' | 'offered' | 'types' | 'image' | 'architecture'>;
+
+/** A policy may name many types: at most so many that the zone offers are looked at, those that are tried first. */
+const MAX_TYPES = 10;
+
+function offeredOf({ candidates, offered }: TypeQuestion): readonly string[] {
+  return offered.isKnown ? candidates.filter((name) => offered.value.includes(name)).slice(0, MAX_TYPES) : [];
 }
 
-function ofType(facts: PreflightFacts, decide: (image: ImageFacts, type: InstanceTypeFacts) => Answer): Answer {
+/** An offered type that the image could not be launched as, and why: a launch must not come to it. */
+export interface UnfitType {
+  readonly instanceType: string;
+  readonly reason: string;
+}
+
+export function unfitTypes(facts: TypeQuestion): readonly UnfitType[] {
+  if (!facts.types.isKnown || !facts.image.isKnown) return [];
+  return offeredOf(facts).flatMap((instanceType) => {
+    const reason = typeProblem(facts, instanceType);
+    return reason === undefined ? [] : [{ instanceType, reason }];
+  });
+}
+
+/** The one that would be launched: the first that the zone offers and the image fits; where it fits none, the first that it offers. */
+export function chosenType(facts: TypeQuestion): string | undefined {
+  const names = offeredOf(facts);
+  const unfit = names.length > 1 ? new Set(unfitTypes(facts).map(({ instanceType }) => instanceType)) : new Set<string>();
+  return names.find((name) => !unfit.has(name)) ?? names[0];
+}
+
+function ofType(facts: TypeQuestion, decide: (image: ImageFacts, type: InstanceTypeFacts) => Answer): Answer {
   return ofImage(facts, (image) => {
     const types = facts.types.isKnown ? facts.types.value : [];
     const type = types.find(({ instanceType }) => instanceType === chosenType(facts));
@@ -107,7 +132,7 @@ function checkApproval({ approval, imageId, role, launchedBy }: PreflightFacts):
   });
 }
 
-function checkArchitecture(facts: PreflightFacts): Answer {
+function checkArchitecture(facts: TypeQuestion): Answer {
   const own = ofImage(facts, ({ architecture }) =>
     facts.architecture === undefined || architecture === facts.architecture
       ? pass(architecture)
@@ -122,7 +147,7 @@ function checkArchitecture(facts: PreflightFacts): Answer {
 
 const isAmong = (list: readonly string[], value: string): boolean => list.length === 0 || list.includes(value);
 
-function checkVirtualization(facts: PreflightFacts): Answer {
+function checkVirtualization(facts: TypeQuestion): Answer {
   return ofType(facts, ({ virtualizationType }, { instanceType, virtualizationTypes }) =>
     virtualizationType === undefined || isAmong(virtualizationTypes, virtualizationType)
       ? pass(virtualizationType ?? 'the image does not say')
@@ -131,7 +156,7 @@ function checkVirtualization(facts: PreflightFacts): Answer {
 }
 
 /** An image without a boot mode takes the default of the type; `uefi-preferred` boots either way. */
-function checkBootMode(facts: PreflightFacts): Answer {
+function checkBootMode(facts: TypeQuestion): Answer {
   return ofType(facts, ({ bootMode }, { instanceType, bootModes }) => {
     if (bootMode === undefined || bootMode === 'uefi-preferred') return pass(bootMode ?? 'the default of the type');
     return isAmong(bootModes, bootMode)
@@ -142,13 +167,29 @@ function checkBootMode(facts: PreflightFacts): Answer {
   });
 }
 
-function checkEna(facts: PreflightFacts): Answer {
+function checkEna(facts: TypeQuestion): Answer {
   return ofType(facts, ({ isEnaEnabled = true }, { instanceType, enaSupport }) => {
     if (isEnaEnabled) return pass('enabled on the image');
     return enaSupport === 'required'
       ? stop(`${instanceType} needs the Elastic Network Adapter, and the image is registered without it; register it again with EnaSupport`)
       : pass(`not enabled on the image; ${instanceType} does not need it`);
   });
+}
+
+function checkRootOfType(facts: TypeQuestion): Answer {
+  return ofType(facts, ({ rootDeviceType }, { instanceType, rootDeviceTypes }) =>
+    isAmong(rootDeviceTypes, rootDeviceType) ? pass('') : stop(`${instanceType} takes no root on EBS, only on ${rootDeviceTypes.join(' or ')}`),
+  );
+}
+
+/** What of an image a type may not take; what is wrong with the image whatever the type is another row's answer. */
+const checksOfType = [checkArchitecture, checkVirtualization, checkBootMode, checkEna, checkRootOfType] as const;
+
+function typeProblem(facts: TypeQuestion, instanceType: string): string | undefined {
+  const isKnown = facts.types.isKnown && facts.types.value.some((type) => type.instanceType === instanceType);
+  if (!isKnown) return 'EC2 says nothing of it';
+  const answers = checksOfType.map((check) => check({ ...facts, candidates: [instanceType] }));
+  return answers.find(({ verdict }) => verdict === 'stop')?.reason;
 }
 
 function checkRootDevice(facts: PreflightFacts): Answer {
@@ -160,9 +201,7 @@ function checkRootDevice(facts: PreflightFacts): Answer {
     const { minimumRootGiB = 0 } = facts;
     if (rootSizeGiB !== undefined && rootSizeGiB < minimumRootGiB)
       return stop(`the root of the image has ${rootSizeGiB} GiB, that of the instance ${minimumRootGiB}; a root cannot be exchanged for a smaller one`);
-    const fit = ofType(facts, (_image, { instanceType, rootDeviceTypes }) =>
-      isAmong(rootDeviceTypes, rootDeviceType) ? pass('') : stop(`${instanceType} takes no root on EBS, only on ${rootDeviceTypes.join(' or ')}`),
-    );
+    const fit = checkRootOfType(facts);
     return fit.verdict === 'stop' ? fit : pass(`EBS, ${rootDeviceName}${rootSizeGiB === undefined ? '' : `, ${rootSizeGiB} GiB in the image`}`);
   });
 }
@@ -180,8 +219,12 @@ function offeredType(facts: PreflightFacts): Answer {
   const chosen = chosenType(facts);
   if (chosen === undefined)
     return stop(`${availabilityZone} offers none of ${candidates.join(', ')}; name a type that it offers in instanceTypes of the policy`);
-  const passed = candidates.slice(0, candidates.indexOf(chosen));
-  return pass(`${availabilityZone} offers ${chosen}${passed.length === 0 ? '' : `, not ${passed.join(', ')}: the replacement would be a ${chosen}`}`);
+  const offered = new Set(facts.offered.isKnown ? facts.offered.value : []);
+  const withheld = candidates.slice(0, candidates.indexOf(chosen)).filter((name) => !offered.has(name));
+  const unfit = unfitTypes(facts).filter(({ instanceType }) => instanceType !== chosen);
+  const other = chosen === candidates[0] ? '' : `: the replacement would be a ${chosen}`;
+  const left = unfit.length === 0 ? '' : `; not launched as ${unfit.map(({ instanceType, reason }) => `${instanceType} (${reason})`).join(', ')}`;
+  return pass(`${availabilityZone} offers ${chosen}${withheld.length === 0 ? '' : `, not ${withheld.join(', ')}`}${other}${left}`);
 }
 
 /** Another account's image may be launched without its snapshots being shared. */
@@ -274,12 +317,14 @@ export interface PreflightDecision {
   readonly verdicts: readonly PreflightVerdict[];
   /** Whatever would stop the launch, as `row: why`; empty when it may go on. */
   readonly failures: readonly string[];
+  /** Offered types that the launch leaves out. */
+  readonly unfitTypes: readonly UnfitType[];
 }
 
 /** Pure: asks every row. */
 export function decidePreflight(facts: PreflightFacts): PreflightDecision {
   const verdicts = preflightRows.map(({ name, check }): PreflightVerdict => ({ name, ...check(facts) }));
-  return { verdicts, failures: verdicts.filter(isFailure).map(({ name, reason }) => `${name}: ${reason}`) };
+  return { verdicts, failures: verdicts.filter(isFailure).map(({ name, reason }) => `${name}: ${reason}`), unfitTypes: unfitTypes(facts) };
 }
 
 const isFailure = ({ verdict }: PreflightVerdict): boolean => verdict === 'stop' || verdict === 'unread';

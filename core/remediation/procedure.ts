@@ -113,6 +113,12 @@ const turnBack = {
   'revert-fenced': withdrawOld['revert-fenced'],
 } as const;
 
+/** The same from wherever a way back has got to, also when the replacement had been put away: each step does nothing where nothing had changed. */
+const wholeTurn = {
+  revert: [...startNew, ...turnBack.revert, 'transfer-alarms'],
+  'revert-fenced': [...turnBack['revert-fenced'], 'transfer-alarms'],
+} as const;
+
 export const procedure = {
   confirm: {
     role: 'observe',
@@ -435,12 +441,27 @@ export const procedure = {
     undoOnPath: withdrawOld,
     summary: 'Read the target health of the old instance until it is healthy several times in a row',
   },
+  'prove-old': {
+    role: 'observe',
+    deadline: 'healthyDeadlineSeconds',
+    isBeforeDrain: false,
+    onFailure: nothingToUndo,
+    undoOnPath: wholeTurn,
+    summary: 'See again that the old instance serves, because the way back stood still since that was seen',
+  },
   'return-new': {
     role: 'act',
     deadline: 'launchDeadlineSeconds',
     isBeforeDrain: false,
     onFailure: nothingToUndo,
     summary: 'Take the replacement out of quarantine and start it again',
+  },
+  'choose-step': {
+    role: 'observe',
+    deadline: 'confirmDeadlineSeconds',
+    isBeforeDrain: true,
+    onFailure: nothingToUndo,
+    summary: 'Ask which of the steps that are left can help now',
   },
   'await-native-recovery': {
     role: 'observe',
@@ -657,10 +678,11 @@ export function keepsInstance({ path = 'replace' }: Pick<Remediation, 'path'>): 
   return keepingPaths.includes(path);
 }
 
-/** What a drill does beside a replacement, and the phase that asks a person: neither undoes anything. */
+/** What a drill does beside a replacement, and the phases that ask a person or the ladder: none undoes anything. */
 const planned: ReadonlySet<PhaseName> = new Set([
   ...opening,
   'await-approval',
+  'choose-step',
   'launch-throwaway',
   'await-throwaway',
   ...paths.replace,

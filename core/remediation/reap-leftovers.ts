@@ -3,7 +3,7 @@ import { secondsBetween, type Timestamp } from '../environment/time.ts';
 import { tagKeys } from '../inventory/records.ts';
 import { keptRootCall } from './kept-root.ts';
 import { ORPHAN_AGE_SECONDS } from './reap-orphans.ts';
-import { momentOf, type ReapingPorts, readNamed, reportOnce, tellBefore } from './reaping.ts';
+import { frozenReason, momentOf, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import type { LooseInterface, LooseVolume } from './reaping-ports.ts';
 import type { Remediation } from './record.ts';
 
@@ -99,7 +99,10 @@ export async function reapLeftovers(ports: ReapingPorts): Promise<readonly Lefto
 }
 
 async function decideInterfaceOf(ports: ReapingPorts, loose: LooseInterface): Promise<LeftoverDecision> {
-  return readable(loose.networkInterfaceId, async () => decideInterface(loose, await readNamed(ports, loose.tags[tagKeys.remediation]), ports.clock.now()));
+  return readable(loose.networkInterfaceId, async () => {
+    const remediation = await readNamed(ports, loose.tags[tagKeys.remediation]);
+    return unlessFrozen(ports, remediation, decideInterface(loose, remediation, ports.clock.now()), keeping(loose.networkInterfaceId));
+  });
 }
 
 async function decideVolumeOf(ports: ReapingPorts, volume: LooseVolume): Promise<LeftoverDecision> {
@@ -107,9 +110,13 @@ async function decideVolumeOf(ports: ReapingPorts, volume: LooseVolume): Promise
     const remediation = await readNamed(ports, volume.tags[tagKeys.remediation]);
     const imageId = remediation?.imageId;
     const rootSnapshotId = imageId === undefined ? undefined : await ports.leftBehind.rootSnapshotOf(imageId);
-    return decideVolume(volume, remediation, rootSnapshotId, ports.clock.now());
+    return unlessFrozen(ports, remediation, decideVolume(volume, remediation, rootSnapshotId, ports.clock.now()), keeping(volume.volumeId));
   });
 }
+
+const keeping =
+  (id: string) =>
+  (reason: string): LeftoverDecision => ({ kind: 'keep', id, reason });
 
 /** What nobody can read agrees with nothing; it must not keep the others. */
 async function readable(id: string, decide: () => Promise<LeftoverDecision>): Promise<LeftoverDecision> {
@@ -124,7 +131,7 @@ async function readable(id: string, decide: () => Promise<LeftoverDecision>): Pr
 async function deleteDecided(ports: ReapingPorts, decisions: readonly LeftoverDecision[], call: (id: string) => Promise<void>): Promise<void> {
   let deleted = 0;
   for (const decision of decisions) {
-    if (decision.kind !== 'delete' || deleted === MAX_DELETES) continue;
+    if (decision.kind !== 'delete' || deleted === MAX_DELETES || (await frozenReason(ports)) !== undefined) continue;
     const { id, incidentId, reason } = decision;
     try {
       await tellBefore(ports, incidentId, `delete:${id}`, `Will delete ${id}. ${reason}`);

@@ -5,7 +5,7 @@ import { keys, partitions } from '../records/keys.ts';
 import { parseRecord, readAll, readRecord } from '../records/record-type.ts';
 import type { StoredRecord } from '../records/store.ts';
 import type { InstanceFacts } from './ports.ts';
-import { type ReapingPorts, readNamed, reportOnce, tellBefore } from './reaping.ts';
+import { frozenReason, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import { type Remediation, remediationType, slotType } from './record.ts';
 import { RemediationSession } from './session.ts';
 
@@ -110,7 +110,8 @@ async function decideOne(ports: ReapingPorts, instance: InstanceFacts, holders: 
   try {
     const remediation = await readNamed(ports, tags[tagKeys.remediation]);
     const known = await readRecord(ports.store, instanceType, keys.instance(ports.scope, instanceId));
-    return decideOrphan({ instance, remediation, slotId: holders.get(instanceId), inServiceSince: known?.body.inServiceSince }, ports.clock.now());
+    const decision = decideOrphan({ instance, remediation, slotId: holders.get(instanceId), inServiceSince: known?.body.inServiceSince }, ports.clock.now());
+    return await unlessFrozen(ports, remediation, decision, (reason): OrphanDecision => ({ kind: 'keep', instanceId, reason }));
   } catch (error) {
     // A record nobody can read agrees with nothing; it must not keep the others.
     if (!(error instanceof PermanentError)) throw error;
@@ -153,7 +154,7 @@ async function putAway(ports: ReapingPorts, decision: OrphanDecision): Promise<v
   const { instanceId, remediation, reason } = decision;
   try {
     const session = await RemediationSession.open(ports.store, ports.clock, ports.scope, remediation.id);
-    if (session === undefined || session.record.state === 'running') return;
+    if (session === undefined || session.record.state === 'running' || (await frozenReason(ports, remediation.system)) !== undefined) return;
     await tellBefore(ports, remediation.incidentId, `quarantine:${instanceId}`, `Will stop ${instanceId} and put it into quarantine. ${reason}`);
     await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
     const until = addSeconds(ports.clock.now(), (await quarantineHours(ports, remediation.system)) * 3600);

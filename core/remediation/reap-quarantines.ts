@@ -1,7 +1,7 @@
 import { PermanentError } from '../environment/errors.ts';
 import { tagKeys } from '../inventory/records.ts';
 import type { InstanceFacts } from './ports.ts';
-import { type ReapingPorts, readNamed, reportOnce, tellBefore } from './reaping.ts';
+import { frozenReason, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import type { Remediation } from './record.ts';
 import { RemediationSession } from './session.ts';
 
@@ -41,7 +41,9 @@ export async function finishQuarantines(ports: ReapingPorts): Promise<readonly U
 
 async function decideOne(ports: ReapingPorts, instance: InstanceFacts): Promise<UnfinishedDecision> {
   try {
-    return decideUnfinished(instance, await readNamed(ports, instance.tags[tagKeys.remediation]));
+    const remediation = await readNamed(ports, instance.tags[tagKeys.remediation]);
+    const keep = (reason: string): UnfinishedDecision => ({ kind: 'keep', instanceId: instance.instanceId, reason });
+    return await unlessFrozen(ports, remediation, decideUnfinished(instance, remediation), keep);
   } catch (error) {
     // A record nobody can read agrees with nothing; it must not keep the others.
     if (!(error instanceof PermanentError)) throw error;
@@ -54,7 +56,7 @@ async function stop(ports: ReapingPorts, decision: UnfinishedDecision): Promise<
   const { instanceId, remediation, reason } = decision;
   try {
     const session = await RemediationSession.open(ports.store, ports.clock, ports.scope, remediation.id);
-    if (session === undefined) return;
+    if (session === undefined || (await frozenReason(ports, remediation.system)) !== undefined) return;
     await tellBefore(ports, remediation.incidentId, `stop:${instanceId}`, `Will stop ${instanceId}. ${reason}`);
     await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
   } catch (error) {

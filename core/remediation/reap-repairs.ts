@@ -1,8 +1,9 @@
 import { PermanentError } from '../environment/errors.ts';
-import { secondsBetween, type Timestamp } from '../environment/time.ts';
+import type { Timestamp } from '../environment/time.ts';
 import { lists } from '../records/keys.ts';
 import { finish } from './finish.ts';
-import { type ReapingPorts, reportOnce, tellBefore } from './reaping.ts';
+import { phaseSeconds, thaw } from './freeze.ts';
+import { type ReapingPorts, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import type { ExecutionState } from './reaping-ports.ts';
 import type { Remediation } from './record.ts';
 import { RemediationSession } from './session.ts';
@@ -39,7 +40,8 @@ export function decideRepair(record: Remediation, execution: ExecutionState, now
   const needed = carriedReason(record, execution, now);
   if (needed !== undefined) return { kind: 'keep', remediationId, reason: needed };
   const { base, count } = restartOf(executionName);
-  const idleSeconds = secondsBetween(record.phaseStartedAt, now) - (record.frozenSeconds ?? 0);
+  // Until somebody carries it on its record says that it is frozen, also when the freeze is over: that time was no idleness.
+  const idleSeconds = phaseSeconds(thaw(record, now), now);
   if (idleSeconds > MAX_IDLE_SECONDS) {
     return { kind: 'close', remediationId, reason: `Nothing has carried it on for ${Math.floor(idleSeconds / 3600)} h, in the phase ${record.phase}` };
   }
@@ -54,10 +56,10 @@ export function decideRepair(record: Remediation, execution: ExecutionState, now
   };
 }
 
-function carriedReason({ state, frozen, pageAt }: Remediation, execution: ExecutionState, now: Timestamp): string | undefined {
+/** Whether it is frozen the switch says, and not the record: only its execution, which may be lost, would thaw that. */
+function carriedReason({ state, pageAt }: Remediation, execution: ExecutionState, now: Timestamp): string | undefined {
   if (state !== 'running') return `It ended as ${state}`;
   if (execution === 'running') return 'Its execution runs';
-  if (frozen !== undefined) return `It is frozen by ${frozen.by}`;
   return now < pageAt ? `Its page time ${pageAt} has not come` : undefined;
 }
 
@@ -84,7 +86,8 @@ async function lookAfter(ports: ReapingPorts, session: RemediationSession): Prom
   const { pageAt, executionName } = record;
   // Nobody asks AWS about one that is young: it has its time.
   const execution = ports.clock.now() < pageAt ? 'running' : await ports.executionStates.stateOf(executionName);
-  const decision = decideRepair(record, execution, ports.clock.now());
+  const decided = decideRepair(record, execution, ports.clock.now());
+  const decision = await unlessFrozen(ports, record, decided, (reason): RepairDecision => ({ kind: 'keep', remediationId: record.id, reason }));
   ports.log.info('The reaper has looked at a running remediation', { ...decision });
   if (decision.kind === 'restart') await restart(ports, session, decision);
   if (decision.kind === 'close') await close(ports, session, decision.reason);

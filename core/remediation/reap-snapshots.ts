@@ -1,7 +1,7 @@
 import { PermanentError } from '../environment/errors.ts';
 import { addSeconds, type Timestamp } from '../environment/time.ts';
 import { tagKeys } from '../inventory/records.ts';
-import { type ReapingPorts, readNamed, reportOnce, tellBefore } from './reaping.ts';
+import { frozenReason, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import type { LooseSnapshot } from './reaping-ports.ts';
 import type { Remediation } from './record.ts';
 
@@ -72,7 +72,8 @@ async function decideOf(ports: ReapingPorts, snapshot: LooseSnapshot, stateful: 
     const remediation = await readNamed(ports, snapshot.tags[tagKeys.remediation]);
     const isStateful = remediation === undefined ? undefined : stateful.get(remediation.system);
     const hasYounger = isStateful === false || (await ports.oldSnapshots.hasYounger(snapshot.volumeId, snapshot.startedAt));
-    return decideSnapshot({ snapshot, remediation, isStateful, hasYounger }, ports.clock.now());
+    const decision = decideSnapshot({ snapshot, remediation, isStateful, hasYounger }, ports.clock.now());
+    return await unlessFrozen(ports, remediation, decision, (reason): SnapshotDecision => ({ kind: 'keep', id: snapshot.snapshotId, reason }));
   } catch (error) {
     // What nobody can read agrees with nothing; it must not keep the others.
     if (!(error instanceof PermanentError)) throw error;
@@ -83,7 +84,7 @@ async function decideOf(ports: ReapingPorts, snapshot: LooseSnapshot, stateful: 
 async function deleteDecided(ports: ReapingPorts, decisions: readonly SnapshotDecision[]): Promise<void> {
   let deleted = 0;
   for (const decision of decisions) {
-    if (decision.kind !== 'delete' || deleted === MAX_DELETES) continue;
+    if (decision.kind !== 'delete' || deleted === MAX_DELETES || (await frozenReason(ports)) !== undefined) continue;
     const { id, incidentId, reason } = decision;
     try {
       await tellBefore(ports, incidentId, `delete:${id}`, `Will delete ${id}. ${reason}`);

@@ -12,7 +12,7 @@ import { reapOrphans } from './reap-orphans.ts';
 import { finishQuarantines } from './reap-quarantines.ts';
 import { reapRepairs } from './reap-repairs.ts';
 import { reapSnapshots } from './reap-snapshots.ts';
-import { momentOf, type ReapingPorts, reportOnce, tellBefore } from './reaping.ts';
+import { frozenReason, momentOf, type ReapingPorts, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import type { MemberReleaser } from './reaping-ports.ts';
 import { type Remediation, remediationType } from './record.ts';
 
@@ -128,7 +128,8 @@ async function decide(ports: ReapPorts, instance: InstanceFacts): Promise<ReapDe
   const remediationId = instance.tags[tagKeys.remediation];
   try {
     const record = remediationId === undefined ? undefined : await readRecord(ports.store, remediationType, keys.remediation(ports.scope, remediationId));
-    return decideReap(instance, record?.body, ports.clock.now());
+    const decision = decideReap(instance, record?.body, ports.clock.now());
+    return await unlessFrozen(ports, record?.body, decision, (reason): ReapDecision => ({ kind: 'keep', instanceId: instance.instanceId, reason }));
   } catch (error) {
     // A record nobody can read agrees with nothing; it must not keep the others.
     if (!(error instanceof PermanentError)) throw error;
@@ -139,6 +140,7 @@ async function decide(ports: ReapPorts, instance: InstanceFacts): Promise<ReapDe
 async function terminate(ports: ReapPorts, decision: ReapDecision & { kind: 'terminate' }): Promise<boolean> {
   const { instanceId, incidentId, reason } = decision;
   try {
+    if ((await frozenReason(ports)) !== undefined) return false;
     await tellBefore(ports, incidentId, `end:${instanceId}`, `Will terminate ${instanceId}. ${reason}`);
     if (!(await leaveGroup(ports, decision))) return false;
     await ports.terminator.terminate(instanceId);
@@ -184,9 +186,14 @@ export type ReapSummary = Readonly<Record<'quarantined' | 'launched' | 'repairs'
 
 /**
  * One run of the reaper: repairs nobody carries on, instances nobody needs, quarantines that are over, and what is left of them.
- * Idempotent and bounded; a throttle ends the run and the next one goes on.
+ * Idempotent and bounded; a throttle ends the run and the next one goes on. Under a freeze it does nothing.
  */
 export async function reapAll(ports: ReapingPorts): Promise<ReapSummary> {
+  const frozen = await frozenReason(ports);
+  if (frozen !== undefined) {
+    ports.log.warn('The reaper stands still', { reason: frozen });
+    return { quarantined: {}, launched: {}, repairs: {}, leftovers: {}, snapshots: {} };
+  }
   const { policies } = await ports.catalog();
   const limits = new Map(policies.map(({ spec }) => [spec.system, spec.maxQuarantinedPerGroup]));
   const repairs = await reapRepairs(ports);

@@ -9,6 +9,7 @@ import type { RemediationJournal } from './journal.ts';
 import type { ExecutionStarter, InstancePower, InstanceTerminator, QuarantineKeeper } from './ports.ts';
 import type { ExecutionWatcher, LeftBehind, MemberReleaser, SnapshotKeeper } from './reaping-ports.ts';
 import { type Remediation, remediationType } from './record.ts';
+import { readSwitches, standstillReason } from './switches.ts';
 
 /** Everything the reaper works with. */
 export interface ReapingPorts extends IncidentPorts {
@@ -37,6 +38,25 @@ export function momentOf(tag: string | undefined): Timestamp | undefined {
 export async function readNamed({ store, scope }: Pick<ReapingPorts, 'store' | 'scope'>, remediationId: string | undefined): Promise<Remediation | undefined> {
   if (remediationId === undefined || remediationId === '') return undefined;
   return (await readRecord(store, remediationType, keys.remediation(scope, remediationId)))?.body;
+}
+
+/**
+ * Why the reaper may touch nothing now, of this system or, without one, of any; `undefined` when it may. Frozen means nothing, not even
+ * tidying up (design section 11); a plain pause stops new repairs, and no reaper. Errors: `RetryableError` of the store.
+ */
+export async function frozenReason({ store, scope }: Pick<ReapingPorts, 'store' | 'scope'>, system?: string): Promise<string | undefined> {
+  return standstillReason(await readSwitches(store, scope, system));
+}
+
+/** The decision about what belongs to this remediation; while its system is frozen, to keep. */
+export async function unlessFrozen<Decision>(
+  ports: Pick<ReapingPorts, 'store' | 'scope'>,
+  remediation: Pick<Remediation, 'system'> | undefined,
+  decision: Decision,
+  keep: (reason: string) => Decision,
+): Promise<Decision> {
+  const frozen = await frozenReason(ports, remediation?.system);
+  return frozen === undefined ? decision : keep(frozen);
 }
 
 type TellingPorts = Pick<ReapingPorts, 'store' | 'scope' | 'clock'>;

@@ -44,7 +44,9 @@ export const phaseNames = [
   'restore-old',
   'release-old',
   'await-old-healthy',
+  'prove-old',
   'return-new',
+  'choose-step',
   'await-native-recovery',
   'restart-process',
   'reboot',
@@ -186,6 +188,10 @@ export const remediationSchema = z.object({
   /** What differs from the old instance, in words (S0-09, S0-17). */
   differences: z.array(z.string()),
   captureAgeSeconds: z.optional(z.number()),
+  /** What the rehearsal of the launch found, row by row; absent before it, and in records of before it was kept. */
+  preflight: z.optional(z.array(z.object({ name: z.string(), verdict: z.enum(['pass', 'stop', 'unread', 'not-asked']), reason: z.string() }))),
+  /** Types of the policy that the image does not fit: the launch leaves them out. */
+  unfitTypes: z.optional(z.array(z.string())),
 });
 export type Remediation = z.infer<typeof remediationSchema>;
 

@@ -5,7 +5,7 @@ import type { Clock, Scope } from '../environment/ports.ts';
 import { present } from '../environment/present.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
 import { listOpenIncidents } from '../incidents/incidents.ts';
-import type { Incident } from '../incidents/record.ts';
+import { type Incident, isOver } from '../incidents/record.ts';
 import { type SystemRecord, systemRecordType } from '../inventory/records.ts';
 import { keys, partitions } from '../records/keys.ts';
 import { readAll, readRecord } from '../records/record-type.ts';
@@ -83,7 +83,8 @@ function stoppedBy({ pauses, window }: RetryFacts): string | undefined {
 }
 
 function stateRefusal(incident: Incident, last: Remediation, { slot }: ClaimState): Refusal | undefined {
-  if (incident.state === 'resolved') return none('The incident is over');
+  if (isOver(incident)) return none('The incident is over');
+  if (incident.state === 'stable') return none('All its signals are over');
   if (last.state === 'running' || incident.state === 'repairing') return wait('A repair of the incident is under way');
   return slot.remediationId === undefined ? undefined : wait(`${slot.remediationId} holds the slot`);
 }
@@ -226,7 +227,9 @@ async function send(ports: RetryPorts, chosen: readonly Due[]): Promise<void> {
 }
 
 async function troubledIncidents({ store, scope }: RetryPorts): Promise<readonly Incident[]> {
-  const open = (await listOpenIncidents(store, scope)).filter(({ state, remediationIds }) => state === 'open' && remediationIds.length > 0);
+  const open = (await listOpenIncidents(store, scope)).filter(
+    ({ state, remediationIds }) => (state === 'open' || state === 'acknowledged') && remediationIds.length > 0,
+  );
   return open.toSorted((left, right) => (left.updatedAt > right.updatedAt ? -1 : Number(left.updatedAt < right.updatedAt))).slice(0, MAX_INCIDENTS);
 }
 

@@ -2,6 +2,7 @@ import { PermanentError, RetryableError } from '../../environment/errors.ts';
 import { secondsBetween } from '../../environment/time.ts';
 import { addTimelineEvent } from '../../incidents/incidents.ts';
 import { tagKeys } from '../../inventory/records.ts';
+import { maskOf } from '../../signals/mask.ts';
 import { type EvidenceItem, evidenceItem, keepRecord } from '../evidence.ts';
 import { hostScript, readHostReport } from '../host-tools.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
@@ -44,9 +45,10 @@ export const evidence: ActPhase = async (context) => {
   return keep(context, [console, host, ...(snapshot === undefined ? [] : [snapshot])]);
 };
 
-async function keep({ ports, session, policy }: Context, found: readonly Found[]): Promise<PhaseResult> {
+async function keep({ ports, session, policy, system }: Context, found: readonly Found[]): Promise<PhaseResult> {
   const { id, incidentId, oldInstanceId } = session.record;
-  const items = found.flatMap((piece) => piece.items);
+  const mask = maskOf(system);
+  const items = found.flatMap((piece) => piece.items).map((item) => ({ ...item, text: mask(item.text) }));
   const notHad = found.flatMap((piece) => piece.absent);
   const snapshotIds = found.flatMap((piece) => piece.snapshotIds ?? []);
   const at = ports.clock.now();

@@ -4,39 +4,25 @@ import { imageRecordType } from '../../images/records.ts';
 import { groupIdOf, slotIdOf } from '../../inventory/classify.ts';
 import { instanceType, tagKeys } from '../../inventory/records.ts';
 import { keys, partitions } from '../../records/keys.ts';
-import { parseRecord, readRecord, type RecordType } from '../../records/record-type.ts';
+import { parseRecord, readRecord, type RecordType, updateRecord } from '../../records/record-type.ts';
 import type { RecordKey } from '../../records/store.ts';
 import { drillPlaceOf, isRequested } from '../asked.ts';
-import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, isForGroup, know, type Known } from '../guardrails.ts';
+import { openedOnSight } from '../breaker.ts';
+import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, isForGroup, isGroupOver, know, type Known } from '../guardrails.ts';
 import { chooseImage, type ImageChoice } from '../image-choice.ts';
 import { choosePath, type PathChoice } from '../path-choice.ts';
 import { failureModeOf, phasesOf, traitsOf } from '../procedure.ts';
 import type { InstanceFacts, TargetHealth } from '../ports.ts';
 import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult, RecordPatch } from '../phase.ts';
 import { askApproval } from './approval.ts';
-import {
-  type Group,
-  groupType,
-  type PathName,
-  type Pause,
-  pauseType,
-  platformType,
-  type Remediation,
-  remediationType,
-  type Slot,
-  slotType,
-} from '../record.ts';
+import { readPauses } from '../switches.ts';
+import { type Group, groupType, type PathName, platformType, type Remediation, remediationType, type Slot, slotType } from '../record.ts';
 
 /** What must exist by now, because the claim wrote it. */
 async function readClaimed<Body>(ports: ObservePorts, type: RecordType<Body>, key: RecordKey): Promise<Body> {
   const found = await readRecord(ports.store, type, key);
   if (found === undefined) throw new PermanentError(`there is no ${type.name} record ${key.sort}`);
   return found.body;
-}
-
-async function readPauses(ports: ObservePorts, system: string): Promise<readonly Pause[]> {
-  const found = await Promise.all(['global', `system#${system}`].map((target) => readRecord(ports.store, pauseType, keys.pause(ports.scope, target))));
-  return found.filter((pause) => pause !== undefined).map((pause) => pause.body);
 }
 
 /** The group's members that run and are not in quarantine. */
@@ -115,7 +101,7 @@ async function readClaim(
 ): Promise<Pick<GuardrailFacts, 'pauses' | 'platform' | 'group' | 'slot'>> {
   const { scope } = ports;
   const [pauses, platform, group, slot] = await Promise.all([
-    know(() => readPauses(ports, record.system)),
+    know(() => readPauses(ports.store, scope, record.system)),
     rehearsed.platform ?? know(() => readClaimed(ports, platformType, keys.platform(scope))),
     rehearsed.group ?? know(() => readClaimed(ports, groupType, keys.group(scope, record.groupId))),
     rehearsed.slot ?? know(() => readClaimed(ports, slotType, keys.slot(scope, record.slotId))),
@@ -208,12 +194,28 @@ export function vetoOf(verdicts: readonly GuardrailVerdict[]): PhaseResult | und
   return found === undefined ? undefined : { kind: 'vetoed', guardrail: found.name, reason: found.reason, patch: { guardrails: [...verdicts] } };
 }
 
+/**
+ * A group that is found over its limit has its breaker open from now on: whoever it stops shares one page, and the next attempt is its
+ * probe. What a person asked for is no trouble, and opens nothing.
+ */
+async function openBreakerOnSight({ ports, session }: PhaseContext<ObservePorts>, facts: GuardrailFacts): Promise<void> {
+  const { groupId, request } = session.record;
+  if (request !== undefined || !isGroupOver(facts)) return;
+  await updateRecord(ports.store, groupType, keys.group(ports.scope, groupId), (group) => {
+    const breaker = group === undefined ? undefined : openedOnSight(group.breaker, facts.now);
+    return group === undefined || breaker === undefined || breaker === group.breaker ? group : { ...group, breaker };
+  });
+}
+
 /** Asks every guardrail with fresh facts; the first that does not pass decides. */
 export const guard: ObservePhase = async (context) => {
   const facts = await readFacts(context);
   const { verdicts } = evaluateGuardrails(facts);
   const veto = vetoOf(verdicts);
-  if (veto !== undefined) return veto;
+  if (veto !== undefined) {
+    if (veto.kind === 'vetoed' && veto.guardrail === 'circuit breaker') await openBreakerOnSight(context, facts);
+    return veto;
+  }
   const { record } = context.session;
   const course = courseOf(record, facts);
   if (course.kind === 'unknown') return { kind: 'failed', reason: course.reason };

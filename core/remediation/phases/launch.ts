@@ -33,12 +33,13 @@ export function launchRequest(record: Remediation, system: System, capture: Capt
 /** Launches the replacement, once: the client token and the tag make a repeated call find what an earlier one launched. */
 export const launch: ActPhase = async (context) => {
   const { session, system, policy } = context;
-  const { imageId } = session.record;
+  const { imageId, unfitTypes = [] } = session.record;
   if (imageId === undefined) return { kind: 'failed', reason: 'No image was chosen' };
   const capture = await storedCapture(context);
   const request = launchRequest(session.record, system, capture, imageId);
   const refusals: string[] = [];
-  for (const instanceType of new Set([capture.instanceType, ...policy.spec.instanceTypes])) {
+  // A type that the image does not fit is refused for good, and would keep the others from being tried.
+  for (const instanceType of typesToTry([capture.instanceType, ...policy.spec.instanceTypes], unfitTypes)) {
     const answer = await launchAs(context, request, instanceType);
     if (answer.instanceId !== undefined) return launched(context, capture, answer.instanceId, instanceType);
     if (answer.refused !== undefined) return { kind: 'failed', reason: answer.refused };
@@ -47,6 +48,10 @@ export const launch: ActPhase = async (context) => {
   }
   return { kind: 'failed', reason: `EC2 has no capacity in ${capture.availabilityZone}: ${refusals.join('; ')}` };
 };
+
+function typesToTry(types: readonly string[], unfit: readonly string[]): readonly string[] {
+  return [...new Set(types)].filter((name) => !unfit.includes(name));
+}
 
 type LaunchAnswer = Readonly<Partial<Record<'instanceId' | 'insufficient' | 'refused', string>>>;
 
@@ -72,7 +77,8 @@ function launchAs({ ports, session }: PhaseContext<ActPorts>, request: LaunchReq
 function launched({ ports, session }: PhaseContext<ActPorts>, capture: Capture, instanceId: string, instanceType: string): PhaseResult {
   const { record } = session;
   const timing = { ...record.timing, launchedAt: record.timing.launchedAt ?? ports.clock.now() };
-  const other = `the instance type ${capture.instanceType} (EC2 had no capacity for it; the replacement is ${instanceType})`;
+  const why = record.unfitTypes?.includes(capture.instanceType) === true ? 'its image does not fit it' : 'EC2 had no capacity for it';
+  const other = `the instance type ${capture.instanceType} (${why}; the replacement is ${instanceType})`;
   const differences = instanceType === capture.instanceType ? {} : { differences: [...record.differences, other] };
   return {
     kind: 'done',

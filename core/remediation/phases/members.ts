@@ -1,3 +1,4 @@
+import { present } from '../../environment/present.ts';
 import { instanceType, tagKeys } from '../../inventory/records.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord } from '../../records/record-type.ts';
@@ -7,7 +8,7 @@ import { failureModeOf, phasesAfter, traitsOf } from '../procedure.ts';
 import type { Remediation } from '../record.ts';
 import { completeWaiting, heldWords } from './complete-hooks.ts';
 import { askedOf, isWorking, newMembers } from './group-look.ts';
-import { preflightMemberLaunch, preflightWords } from './preflight.ts';
+import { preflightMemberLaunch, preflightPatch, preflightWords } from './preflight.ts';
 import { quarantine } from './quarantine.ts';
 import { registeredTargets } from './recovery.ts';
 import { describeTargets, inServicePatch } from './targets.ts';
@@ -123,9 +124,14 @@ async function rehearse(context: PhaseContext<ActPorts>, group: AutoScalingGroup
   const decision = await preflightMemberLaunch(context, { ...source, imageId }, group, () =>
     ports.groupChanger.rehearse({ group, subnetId: instance?.subnetId ?? '', tags: launchTags(context) }),
   );
-  if (decision.failures.length > 0) return blocked(group, decision.failures.join('; '));
+  const { preflight } = preflightPatch(decision);
+  if (decision.failures.length > 0) return { ...blocked(group, decision.failures.join('; ')), patch: present({ preflight }) };
   const imageReason = `${imageId} is what ${group.name} launches; it is approved`;
-  return { kind: 'done', reason: `${group.name} can launch ${imageId}: ${preflightWords(decision)}`, patch: { imageReason, imageId } };
+  return {
+    kind: 'done',
+    reason: `${group.name} can launch ${imageId}: ${preflightWords(decision)}`,
+    patch: { imageReason, imageId, ...present({ preflight }) },
+  };
 }
 
 /** Asks the group, once. */

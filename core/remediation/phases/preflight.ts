@@ -1,3 +1,4 @@
+import { present } from '../../environment/present.ts';
 import { imageRecordType } from '../../images/records.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord } from '../../records/record-type.ts';
@@ -7,7 +8,7 @@ import type { AutoScalingGroupFacts, MemberLaunchSource } from '../member-ports.
 import type { ActPhase, ObservePorts, PhaseContext } from '../phase.ts';
 import { chosenType, decidePreflight, type NeededKey, type PreflightDecision, type PreflightFacts } from '../preflight.ts';
 import type { ImageSnapshot } from '../preflight-ports.ts';
-import type { PathName } from '../record.ts';
+import type { PathName, Remediation } from '../record.ts';
 import { bestCapture } from './capture.ts';
 import { readMembers } from './guard.ts';
 import { launchRequest } from './launch.ts';
@@ -88,7 +89,7 @@ export async function preflightReplacement(
   const captured = volumes.flatMap(({ kmsKeyId, deviceName }) => (kmsKeyId === undefined ? [] : [{ keyId: kmsKeyId, use: `the volume at ${deviceName}` }]));
   const [needed, rehearsal] = await Promise.all([
     readKeys(context, [...keysOf(surroundings.snapshots), ...captured]),
-    rehearseOn(part, rehearse, chosenType(surroundings)),
+    rehearseOn(part, rehearse, chosenType({ ...part, ...surroundings, ...present({ architecture: capture.architecture }) })),
   ]);
   const root = volumes.find(({ isRoot }) => isRoot);
   return decidePreflight({
@@ -122,7 +123,7 @@ export async function preflightMemberLaunch(
 
 /** What a plan can ask of a replacement; nothing where there is nothing to launch from. */
 export async function planPreflight(context: Context, path: PathName, imageId: string | null, capture: Capture | undefined): Promise<PreflightDecision> {
-  if (imageId === null || capture === undefined) return { verdicts: [], failures: [] };
+  if (imageId === null || capture === undefined) return { verdicts: [], failures: [], unfitTypes: [] };
   return preflightReplacement(context, { imageId, path }, capture, await readImageFacts(context, imageId));
 }
 
@@ -133,6 +134,11 @@ export function preflightWords({ verdicts }: PreflightDecision): string {
     .filter(({ name, verdict }) => verdict === 'pass' && telling.includes(name))
     .map(({ reason }) => reason)
     .join('; ');
+}
+
+/** What was found, for whoever asks about the repair later; and the types that the launch leaves out. */
+export function preflightPatch({ verdicts, unfitTypes }: PreflightDecision): Pick<Remediation, 'preflight' | 'unfitTypes'> {
+  return { preflight: [...verdicts], ...(unfitTypes.length === 0 ? {} : { unfitTypes: unfitTypes.map(({ instanceType }) => instanceType) }) };
 }
 
 /** Everything that could make the launch fail is asked before the old instance is touched. */
@@ -148,5 +154,8 @@ export const preflight: ActPhase = async (context) => {
       ...(instanceType === capture.instanceType ? {} : { instanceType }),
     }),
   );
-  return decision.failures.length === 0 ? { kind: 'done', reason: preflightWords(decision) } : { kind: 'failed', reason: decision.failures.join('; ') };
+  const patch = preflightPatch(decision);
+  return decision.failures.length === 0
+    ? { kind: 'done', reason: preflightWords(decision), patch }
+    : { kind: 'failed', reason: decision.failures.join('; '), patch };
 };

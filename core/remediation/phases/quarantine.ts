@@ -1,10 +1,12 @@
 import { addSeconds, secondsBetween, type Timestamp } from '../../environment/time.ts';
 import { addTimelineEvent } from '../../incidents/incidents.ts';
 import { tagKeys } from '../../inventory/records.ts';
-import { maskPersonalData } from '../../signals/mask.ts';
+import { keys } from '../../records/keys.ts';
+import { readRecord } from '../../records/record-type.ts';
+import { maskOf, maskPersonalData } from '../../signals/mask.ts';
 import type { InstanceFacts } from '../ports.ts';
-import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
-import type { Remediation } from '../record.ts';
+import type { ActPhase, ActPorts, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
+import { type Remediation, remediationType } from '../record.ts';
 import { storedCapture } from './capture.ts';
 import { describeTargets } from './targets.ts';
 
@@ -20,11 +22,11 @@ const isGone = (instance: InstanceFacts | undefined): boolean =>
   instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down';
 
 /** Evidence first: nothing is done to an instance before what it said last is kept with the incident. */
-async function keepEvidence({ ports, session }: PhaseContext<ActPorts>, instanceId: string): Promise<readonly string[]> {
+async function keepEvidence({ ports, session, system }: PhaseContext<ActPorts>, instanceId: string): Promise<readonly string[]> {
   const { record } = session;
   const evidence = await ports.evidence.collect(instanceId, ports.clock.now());
   const absent = evidence.absent.length === 0 ? '' : ` Not to be had: ${evidence.absent.join(', ')}.`;
-  const tail = maskPersonalData(evidence.consoleOutput ?? '').slice(-MAX_EVIDENCE_CHARACTERS);
+  const tail = maskOf(system)(maskPersonalData(evidence.consoleOutput ?? '')).slice(-MAX_EVIDENCE_CHARACTERS);
   await addTimelineEvent(ports, record.incidentId, {
     at: evidence.collectedAt,
     eventId: `${record.id}:evidence:${instanceId}`,
@@ -46,6 +48,35 @@ function quarantineTags({ ports, session, policy }: PhaseContext<ActPorts>): Rea
   return { [tagKeys.quarantine]: session.record.incidentId, [tagKeys.quarantineUntil]: until, [tagKeys.remediation]: session.record.id };
 }
 
+/** The remediation in whose quarantine an instance is, by its tags; `undefined` where it is in none, or that record is gone. */
+export async function quarantinedBy({ store, scope }: ObservePorts, { tags }: InstanceFacts): Promise<Remediation | undefined> {
+  const id = tags[tagKeys.quarantine] === undefined ? undefined : tags[tagKeys.remediation];
+  return id === undefined ? undefined : (await readRecord(store, remediationType, keys.remediation(scope, id)))?.body;
+}
+
+type FormerState = (call: 'mark' | 'groups' | 'drop-profile') => Readonly<Record<string, string>> | undefined;
+
+/**
+ * One that is still in the quarantine of another remediation, which was left half-done, had its security groups, profile and tags before
+ * that: they stand in its record only. Noted before the mark, which takes the name of the other off the instance.
+ */
+async function formerState({ ports, session }: PhaseContext<ActPorts>, instance: InstanceFacts): Promise<FormerState> {
+  const { instanceId, tags } = instance;
+  const note = `still-quarantined:${instanceId}`;
+  const tagged = tags[tagKeys.quarantine] === undefined ? undefined : tags[tagKeys.remediation];
+  if (tagged !== undefined && tagged !== session.record.id) await session.mutate(note, async () => ({ remediationId: tagged }));
+  const id = session.record.calls[note]?.result?.['remediationId'];
+  const former = id === undefined ? undefined : await readRecord(ports.store, remediationType, keys.remediation(ports.scope, id));
+  return (call) => former?.body.calls[`${call}:${instanceId}`]?.result;
+}
+
+/** Of the interfaces that it has now, the groups from before the first isolation. */
+async function groupsBefore({ quarantine: keeper }: ActPorts, instanceId: string, former: FormerState): Promise<Record<string, string>> {
+  const now = textsOf(await keeper.interfaceGroups(instanceId));
+  const before = former('groups') ?? {};
+  return Object.fromEntries(Object.entries(now).map(([id, groups]) => [id, before[id] ?? groups]));
+}
+
 /**
  * The order, and why a crash anywhere is safe: the tag first, so that everybody sees what the instance is; isolated before it is
  * stopped, so that a stuck stop no longer matters to others; the profile last, because evidence tools need it.
@@ -57,9 +88,13 @@ async function quarantineInstance(context: PhaseContext<ActPorts>, instance: Ins
   if (missing.length > 0 && context.policy.spec.evidenceRequired) {
     return { kind: 'failed', reason: `The policy requires evidence before ${instanceId} is touched; not to be had: ${missing.join(', ')}` };
   }
-  await session.mutate(`mark:${instanceId}`, async () => (await ports.quarantine.mark(instanceId, quarantineTags(context), foreignAutomationTags)).removedTags);
+  const former = await formerState(context, instance);
+  await session.mutate(`mark:${instanceId}`, async () => ({
+    ...former('mark'),
+    ...(await ports.quarantine.mark(instanceId, quarantineTags(context), foreignAutomationTags)).removedTags,
+  }));
   // Before the isolation begins: a repetition of it would find its own group only.
-  await session.mutate(`groups:${instanceId}`, async () => textsOf(await ports.quarantine.interfaceGroups(instanceId)));
+  await session.mutate(`groups:${instanceId}`, () => groupsBefore(ports, instanceId, former));
   await session.mutate(`isolate:${instanceId}`, () => ports.quarantine.isolate(instanceId, vpcId).then(({ securityGroupId }) => ({ securityGroupId })));
   // A root on instance store cannot be stopped, only ended: it is left running, alone, until the reaper ends it.
   const isStoppable = instance.rootDeviceType === 'ebs';
@@ -68,7 +103,9 @@ async function quarantineInstance(context: PhaseContext<ActPorts>, instance: Ins
   if (isStoppable && !isDown(after))
     return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after?.state ?? 'not listed just now'}` };
   await session.mutate(`drop-profile:${instanceId}`, () =>
-    ports.quarantine.dropProfile(instanceId).then(({ instanceProfileArn }) => (instanceProfileArn === undefined ? undefined : { instanceProfileArn })),
+    ports.quarantine
+      .dropProfile(instanceId)
+      .then(({ instanceProfileArn }) => (instanceProfileArn === undefined ? former('drop-profile') : { instanceProfileArn })),
   );
   return {
     kind: 'done',

@@ -2,6 +2,7 @@ import { tagKeys } from '../../inventory/records.ts';
 import type { ActPhase, ActPorts, ObservePhase, PhaseContext, PhaseResult } from '../phase.ts';
 import type { Remediation } from '../record.ts';
 import { revertedBy, storedCapture } from './capture.ts';
+import { quarantinedBy } from './quarantine.ts';
 import { awaitHealthyInstance } from './targets.ts';
 
 /** What our quarantine put on an instance, and must take off again. */
@@ -52,7 +53,9 @@ export const returnNew: ActPhase = async (context) => {
   if (newInstanceId === undefined || instance === undefined)
     return { kind: 'failed', reason: `${newInstanceId ?? 'The replacement'} is gone and cannot return` };
   if (instance.state === 'stopping') return { kind: 'wait', seconds: 5, reason: `${newInstanceId} is still stopping` };
-  if (session.record.calls[`mark:${newInstanceId}`] !== undefined) await release(context, session.record, newInstanceId);
+  // An earlier way back, left half-done, may have put it away and this one never got to it.
+  const by = session.record.calls[`mark:${newInstanceId}`] === undefined ? await quarantinedBy(ports, instance) : session.record;
+  if (by !== undefined) await release(context, by, newInstanceId);
   await session.mutate('start-new', () => ports.power.start(newInstanceId).then(() => undefined));
   return { kind: 'done', reason: `${newInstanceId} is out of quarantine and starts again` };
 };

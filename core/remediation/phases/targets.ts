@@ -1,4 +1,5 @@
 import { secondsBetween } from '../../environment/time.ts';
+import { tagKeys } from '../../inventory/records.ts';
 import type { TargetHealth } from '../ports.ts';
 import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { storedCapture } from './capture.ts';
@@ -137,6 +138,11 @@ export const restoreOld: ActPhase = async (context) => {
   const { oldInstanceId } = session.record;
   const [instance, status] = [await ports.instances.read(oldInstanceId), await ports.instances.readStatus(oldInstanceId)];
   const isServing = instance?.state === 'running' && status?.system === 'ok' && status.instance === 'ok';
-  if (!isServing) return { kind: 'done', reason: `The old instance ${oldInstanceId} is ${instance?.state ?? 'gone'} and cannot serve; a person must decide` };
+  // Its quarantine may have begun and not have come to the stop: isolated, it runs and reaches nobody.
+  const isPutAway = instance?.tags[tagKeys.quarantine] !== undefined;
+  if (!isServing || isPutAway) {
+    const seen = `${instance?.state ?? 'gone'}${isPutAway ? ' in quarantine' : ''}`;
+    return { kind: 'done', reason: `The old instance ${oldInstanceId} is ${seen} and cannot serve; a person must decide` };
+  }
   return registerInstance(context, oldInstanceId, 'restore-old');
 };

@@ -40,12 +40,27 @@ async function transferBack({ ports, session }: PhaseContext<ActPorts>, revertOf
   const moved = Object.entries(calls).flatMap(([call, { result }]) =>
     call.startsWith(CLONE) ? [[call.slice(CLONE.length), result?.['alarmName']] as const] : [],
   );
+  if (session.record.failure !== undefined) return transferForth({ ports, session }, moved);
   for (const [original, cloned] of moved) {
     if (calls[`retire-alarm:${original}`] !== undefined)
       await session.mutate(`revive-alarm:${original}`, () => ports.alarmCloner.revive(original).then(() => undefined));
     if (cloned !== undefined) await session.mutate(`retire-alarm:${cloned}`, () => ports.alarmCloner.retire(cloned).then(() => undefined));
   }
   return { kind: 'done', reason: moved.length === 0 ? 'No alarm had moved' : `Alarms are back: ${moved.map(([original]) => original).join(', ')}` };
+}
+
+/** The way back has failed after it: what it had changed, and nothing else, is as before, the clone first. */
+async function transferForth(
+  { ports, session }: Pick<PhaseContext<ActPorts>, 'ports' | 'session'>,
+  moved: readonly (readonly [original: string, cloned: string | undefined])[],
+): Promise<PhaseResult> {
+  for (const [original, cloned = ''] of moved) {
+    if (session.record.calls[`retire-alarm:${cloned}`] !== undefined)
+      await session.mutate(`revive-alarm:${cloned}`, () => ports.alarmCloner.revive(cloned).then(() => undefined));
+    if (session.record.calls[`revive-alarm:${original}`] !== undefined)
+      await session.mutate(`retire-alarm:${original}`, () => ports.alarmCloner.retire(original).then(() => undefined));
+  }
+  return { kind: 'done', reason: moved.length === 0 ? 'No alarm had moved' : 'The alarms watch the replacement again' };
 }
 
 /** Instance-scoped alarms go on watching the slot: cloned to the new id under a name that leads back to the original. */

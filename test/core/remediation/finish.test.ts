@@ -40,6 +40,7 @@ describe('how a remediation ended', () => {
       'evidence',
       'defuse',
       'snapshot',
+      'choose-step',
       'await-native-recovery',
       'preflight-member',
     ]);

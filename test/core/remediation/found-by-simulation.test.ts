@@ -326,6 +326,36 @@ describe('the reaper and a quarantine that was left unfinished', () => {
   });
 });
 
+/** The quarantine could be begun only, so that the old instance still runs. */
+async function failedVerification(refused: 'mark' | 'isolate' | 'stop') {
+  const { world, id } = await begin();
+  const [name, call] = refused === 'stop' ? (['power', 'stop'] as const) : (['quarantine', refused] as const);
+  const refusing = instead(name, call, () => () => Promise.reject(new PermanentError('AccessDenied')));
+  await playUntil(world, id, 'verify', () => driverPorts(world, refusing));
+  world.region.setTargetUnhealthy((await readRemediation(world, id)).newInstanceId ?? '', true);
+  world.region.setTargetUnhealthy(OLD, false);
+  await play(world, id);
+  const { failure, calls, phases } = await readRemediation(world, id);
+  return {
+    failedIn: failure?.phase,
+    state: find(world, OLD)?.state,
+    isRegistered: calls['restore-old']?.outcomeAt !== undefined,
+    said: phases.find((phase) => phase.name === 'restore-old')?.reason,
+  };
+}
+
+describe('a replacement that stops serving while it is verified', () => {
+  it('lets the old one serve again where it was not put away', async () => {
+    expect(await failedVerification('mark')).toMatchObject({ failedIn: 'verify', state: 'running', isRegistered: true });
+  });
+
+  it.each(['isolate', 'stop'] as const)('leaves the old one to a person where its quarantine has begun and came to the call %s', async (refused) => {
+    const { said, ...seen } = await failedVerification(refused);
+    expect(seen).toEqual({ failedIn: 'verify', state: 'running', isRegistered: false });
+    expect(said).toContain('running in quarantine and cannot serve; a person must decide');
+  });
+});
+
 describe('a replacement that dies while the old instance drains', () => {
   it('keeps the old one from being put away: it is registered again where it can serve', async () => {
     const { world, id } = await begin('multiple', DRAINING);

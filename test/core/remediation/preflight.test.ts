@@ -5,7 +5,7 @@ import { keys } from '../../../core/records/keys.ts';
 import { updateRecord } from '../../../core/records/record-type.ts';
 import { planReplacement, type Plan } from '../../../core/remediation/plan.ts';
 import type { ImageFacts, LaunchRequest } from '../../../core/remediation/ports.ts';
-import { decidePreflight, type PreflightFacts, preflightRows } from '../../../core/remediation/preflight.ts';
+import { chosenType, decidePreflight, type PreflightFacts, preflightRows } from '../../../core/remediation/preflight.ts';
 import type { Remediation } from '../../../core/remediation/record.ts';
 import {
   createWorld,
@@ -145,6 +145,47 @@ describe('the table of the preflight', () => {
     expect(reasonOf(changes, 'instance type')).toBe('eu-central-1a offers m6i.large, not m7i.large: the replacement would be a m6i.large');
   });
 
+  it('looks at each type that the zone offers, takes the first that the image fits, and says which it does not fit', () => {
+    const changes = {
+      candidates: ['m7i.large', 'm6i.large', 'm5.large', 'x9.new', 'c6i.large'],
+      offered: known(['m7i.large', 'm6i.large', 'x9.new', 'c6i.large']),
+      types: known([
+        { ...type, bootModes: ['legacy-bios'] },
+        { ...type, instanceType: 'm6i.large' },
+        { ...type, instanceType: 'm5.large', architectures: ['arm64'] },
+        { ...type, instanceType: 'c6i.large', rootDeviceTypes: ['instance-store'] },
+      ]),
+    };
+    expect(chosenType({ ...fine, ...changes })).toBe('m6i.large');
+    expect(failures(changes)).toEqual([]);
+    const { unfitTypes } = decidePreflight({ ...fine, ...changes });
+    expect(unfitTypes.map(({ instanceType }) => instanceType)).toEqual(['m7i.large', 'x9.new', 'c6i.large']);
+    const reason = reasonOf(changes, 'instance type') ?? '';
+    expect(reason).toContain('eu-central-1a offers m6i.large: the replacement would be a m6i.large; not launched as m7i.large (the image boots by uefi');
+    expect(reason).toContain('x9.new (EC2 says nothing of it), c6i.large (c6i.large takes no root on EBS');
+  });
+
+  it('stops where the image fits none of them, for what the first lacks', () => {
+    const unfit = [
+      { ...type, bootModes: ['legacy-bios'] },
+      { ...type, instanceType: 'm6i.large', architectures: ['arm64'] },
+    ];
+    const found = failures({ types: known(unfit) });
+    expect(found.map((text) => text.split(':')[0])).toEqual(['boot mode']);
+    expect(reasonOf({ types: known(unfit) }, 'instance type')).toContain('not launched as m6i.large (the image is x86_64; m6i.large is arm64)');
+  });
+
+  it('looks at ten of them at most', () => {
+    const names = Array.from({ length: 12 }, (_, index) => `m${index}.large`);
+    const changes = {
+      candidates: names,
+      offered: known(names),
+      types: known(names.map((instanceType, index) => ({ ...type, instanceType, bootModes: [index === 11 ? 'uefi' : 'legacy-bios'] }))),
+    };
+    expect(decidePreflight({ ...fine, ...changes }).unfitTypes).toHaveLength(10);
+    expect(failures(changes)).toHaveLength(1);
+  });
+
   it.each<[what: string, changes: Partial<PreflightFacts>]>([
     ['an image that prefers UEFI', { ...ofImage({ bootMode: 'uefi-preferred' }), ...ofType({ bootModes: ['legacy-bios'] }) }],
     ['a type that says nothing of itself', ofType({ architectures: [], bootModes: [], virtualizationTypes: [], rootDeviceTypes: [] })],
@@ -281,6 +322,26 @@ describe('the preflight of a replacement', () => {
     expect(record.state).toBe('succeeded');
     expect(record.phases.find(({ name }) => name === 'preflight')?.reason).toContain(`${ZONE} offers t3a.micro, not t3.micro`);
     expect(world.region.find(record.newInstanceId ?? '')?.instanceType).toBe('t3a.micro');
+  });
+
+  it('launches none of the types that the image does not fit, and keeps on record what was found', async () => {
+    const { world, record } = await repair(
+      ({ region }) => {
+        region.preflight.setType('t3a.micro', { architectures: ['arm64'] });
+        region.exhaustedTypes.add('t3.micro');
+      },
+      { instanceTypes: ['t3a.micro', 'm6i.large'] },
+    );
+    expect(record).toMatchObject({ state: 'succeeded', unfitTypes: ['t3a.micro'] });
+    expect(record.calls['launch:t3a.micro']).toBeUndefined();
+    expect(world.region.find(record.newInstanceId ?? '')?.instanceType).toBe('m6i.large');
+    expect(record.preflight?.map(({ name }) => name)).toEqual(preflightRows.map(({ name }) => name));
+    expect(record.preflight?.find(({ name }) => name === 'instance type')?.reason).toContain('not launched as t3a.micro');
+  });
+
+  it('keeps on record what stopped it', async () => {
+    const { record } = await repair(({ region }) => region.addImage('ami-v2', { bootMode: 'uefi-x' }));
+    expect(record.preflight?.filter(({ verdict }) => verdict === 'stop').map(({ name }) => name)).toEqual(['boot mode']);
   });
 
   it.each([

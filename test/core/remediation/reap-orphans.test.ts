@@ -5,7 +5,7 @@ import { keys } from '../../../core/records/keys.ts';
 import { createRecord } from '../../../core/records/record-type.ts';
 import { reap } from '../../../core/remediation/reap.ts';
 import { decideOrphan, decideUntagged, type OrphanFacts, reapOrphans } from '../../../core/remediation/reap-orphans.ts';
-import { slotType } from '../../../core/remediation/record.ts';
+import { type PhaseName, type Remediation, slotType } from '../../../core/remediation/record.ts';
 import { instanceFacts, NOW, remediationOf, slotOf } from './builders.ts';
 import { createReapingWorld, failedLaunch, HOURS_AGO, type ReapingWorld } from './reaping-world.ts';
 import { testScope } from './world.ts';
@@ -19,6 +19,10 @@ const facts = (changes: Partial<OrphanFacts> = {}): OrphanFacts => ({
   inServiceSince: undefined,
   ...changes,
 });
+const ofPhase =
+  (outcome: 'done' | 'failed') =>
+  (name: PhaseName): Remediation['phases'][number] => ({ name, startedAt: HOURS_AGO, endedAt: HOURS_AGO, outcome, reason: 'said so' });
+const [done, failed] = [ofPhase('done'), ofPhase('failed')];
 const launchedBy = (instanceId: string | undefined) => ({
   launch: { attempt: 1, intentAt: HOURS_AGO, ...(instanceId === undefined ? {} : { outcomeAt: HOURS_AGO, result: { instanceId } }) },
 });
@@ -32,6 +36,14 @@ describe('the decision about what a launch of ours made (S1-17, S0-21)', () => {
     ['only the tag says so: it launched nothing', facts({ remediation: failedLaunch({ calls: {} }) }), 'report'],
     ['only the tag says so: it launched another', facts({ remediation: failedLaunch({ calls: launchedBy('i-other') }) }), 'report'],
     ['the repair worked', facts({ remediation: failedLaunch({ state: 'succeeded' }) }), 'report'],
+    ['it had taken over before its repair failed', facts({ remediation: failedLaunch({ phases: [done('deregister'), failed('verify')] }) }), 'report'],
+    ['the old one stayed in: its deregistration failed', facts({ remediation: failedLaunch({ phases: [failed('deregister')] }) }), 'quarantine'],
+    [
+      'it had taken over and was put away again',
+      facts({ remediation: failedLaunch({ phases: [done('deregister'), failed('verify'), done('quarantine-new')] }) }),
+      'quarantine',
+    ],
+    ['a drill has taken nothing over', facts({ remediation: failedLaunch({ isDrill: true, phases: [done('deregister'), failed('verify')] }) }), 'quarantine'],
     ['it serves', facts({ inServiceSince: HOURS_AGO }), 'report'],
     ['a slot holds it', facts({ slotId: 'shop-web/1' }), 'keep'],
     ['its repair still runs', facts({ remediation: failedLaunch({ state: 'running' }) }), 'keep'],

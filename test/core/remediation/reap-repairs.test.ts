@@ -17,6 +17,7 @@ const stuck = (changes: Partial<Remediation> = {}): Remediation => ({
   executionName: 'execution',
   ...changes,
 });
+const DAYS_AGO = '2026-11-18T06:00:00.000Z';
 const frozen = { at: HOURS_AGO, target: 'global', by: 'kim', reason: 'network' };
 
 describe('the decision about a repair that nobody may be carrying on', () => {
@@ -28,7 +29,10 @@ describe('the decision about a repair that nobody may be carrying on', () => {
     ['was named and never began', stuck({ executionName: 'execution-r3' }), 'absent', { kind: 'restart', executionName: 'execution-r3' }],
     ['is of another world', stuck({ phaseStartedAt: '2026-11-20T08:59:59.000Z' }), 'ended', { kind: 'close' }],
     ['was frozen most of the time', stuck({ phaseStartedAt: '2026-11-20T08:59:59.000Z', frozenSeconds: 3600 }), 'ended', { kind: 'restart' }],
-    ['is frozen', stuck({ frozen }), 'ended', { kind: 'keep' }],
+    ['runs and is frozen', stuck({ frozen }), 'running', { kind: 'keep' }],
+    ['was lost in a freeze', stuck({ frozen }), 'ended', { kind: 'restart' }],
+    ['was lost in a freeze of days', stuck({ phaseStartedAt: DAYS_AGO, frozen: { ...frozen, at: DAYS_AGO } }), 'ended', { kind: 'restart' }],
+    ['was lost long before the freeze', stuck({ phaseStartedAt: DAYS_AGO, frozen }), 'ended', { kind: 'close' }],
     ['runs', stuck(), 'running', { kind: 'keep' }],
     ['has its page time before it', stuck({ pageAt: '2026-11-21T09:00:00.001Z' }), 'ended', { kind: 'keep' }],
     ['has reached its page time', stuck({ pageAt: NOW }), 'ended', { kind: 'restart' }],

@@ -6,7 +6,7 @@ import { createRecord, readRecord } from '../../../core/records/record-type.ts';
 import type { InstanceFacts, InstanceTerminator } from '../../../core/remediation/ports.ts';
 import { boundGroups, decideReap, reap, type ReapDecision, type ReapPorts } from '../../../core/remediation/reap.ts';
 import type { MemberReleaser } from '../../../core/remediation/reaping-ports.ts';
-import { type Remediation, remediationType } from '../../../core/remediation/record.ts';
+import { type PhaseName, type Remediation, remediationType } from '../../../core/remediation/record.ts';
 import { CollectingLog, VirtualClock } from '../../../sim/deterministic.ts';
 import { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
 import { instanceFacts, NOW, remediationOf } from './builders.ts';
@@ -27,6 +27,11 @@ function without(key: string): InstanceFacts {
 function ended(changes: Partial<Remediation> = {}): Remediation {
   return remediationOf({}, { state: 'succeeded', calls: marked('i-0000000000000001'), ...changes });
 }
+
+const phase = (name: PhaseName, outcome: 'done' | 'failed'): Remediation['phases'][number] => ({ name, startedAt: NOW, endedAt: NOW, outcome, reason: 'no' });
+const failure = { phase: 'await-healthy', reason: 'no' } as const;
+const undone: Partial<Remediation> = { state: 'failed', failure, phases: [phase('await-healthy', 'failed'), phase('return-interfaces', 'done')] };
+const halfDone: Partial<Remediation> = { state: 'failed', failure, phases: [phase('await-healthy', 'failed'), phase('return-interfaces', 'failed')] };
 
 /** A root on instance store: isolated, and running until it is ended. */
 const alone: Partial<InstanceFacts> = { state: 'running', rootDeviceType: 'instance-store', securityGroupIds: ['sg-quarantine'] };
@@ -70,6 +75,12 @@ describe('the decision of the reaper', () => {
     ['one on instance store of which no group is known', quarantined({ ...alone, securityGroupIds: [] }), isolated, 'report'],
     ['an isolated one with an EBS root that somebody started', quarantined({ ...alone, rootDeviceType: 'ebs' }), isolated, 'report'],
     ['an instance that is being terminated', quarantined({ state: 'shutting-down' }), ended(), 'keep'],
+    ['one that still has a volume of those that move', quarantined({ dataVolumeIds: ['vol-data'] }), ended({ parts: ['volumes'] }), 'report'],
+    ['one whose volumes have moved', quarantined({ dataVolumeIds: [] }), ended({ parts: ['volumes'] }), 'terminate'],
+    ['one whose volumes were never to move', quarantined({ dataVolumeIds: ['vol-data'] }), ended({ parts: ['addresses'] }), 'terminate'],
+    ['one whose interfaces may not have gone back', quarantined(), ended({ ...halfDone, parts: ['interfaces'] }), 'report'],
+    ['one of a repair that failed and gave the interfaces back', quarantined(), ended({ ...undone, parts: ['interfaces'] }), 'terminate'],
+    ['one of a half-done repair that moves neither', quarantined(), ended({ ...halfDone, parts: ['records'] }), 'terminate'],
   ] as const)('%s → %#', (_what, instance, record, kind) => {
     const decision = decideReap(instance, record, NOW);
     expect(decision.kind).toBe(kind);

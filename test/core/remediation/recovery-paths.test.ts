@@ -107,12 +107,53 @@ describe('the ladder', () => {
     expect(world.sent.at(-1)?.notificationId).toBe(`${record.id}:needs-person`);
   });
 
+  it('looks again before its next step: one that cannot help any more is left out, with its reason', async () => {
+    const world = createWorld('multiple', { ladder: ['reboot', 'root-swap', 'replace'], stepDeadlineSeconds: 60 });
+    world.region.setStatus(OLD, 'instance', 'impaired');
+    const record = await repair(world, async () => {
+      // The reboot mends the check, and the service stays away: a new root would not help.
+      if (world.region.recovery.reboots.length > 0) world.region.setStatus(OLD, 'instance', 'ok');
+    });
+    expect(record).toMatchObject({ state: 'succeeded', path: 'replace', newInstanceId: 'i-new0001' });
+    expect(record.triedPaths?.map(({ path }) => path)).toEqual(['reboot']);
+    expect(record.pathReason).toContain('reboot did not help: await-recovered took longer than its 60 s');
+    expect(record.pathReason).toContain('left out: root-swap (its instance check does not fail: a new root would not help)');
+    expect(record.calls['swap-root']).toBeUndefined();
+  });
+
+  it('ends with a page when none of the steps that are left can help any more', async () => {
+    const world = createWorld('multiple', { ladder: ['reboot', 'replace'], stepDeadlineSeconds: 60 });
+    const record = await repair(world, async () => {
+      if (world.region.recovery.reboots.length > 0) world.region.recovery.setCapability(OLD, { isStopProtected: true });
+    });
+    expect(record).toMatchObject({ state: 'failed', path: 'reboot', failure: { phase: 'choose-step' } });
+    expect(record.failure?.reason).toContain('No step that is left can help: replace (It is protected against being stopped');
+    expect(launched(world)).toBe(0);
+    expect(world.sent.at(-1)?.notificationId).toBe(`${record.id}:needs-person`);
+  });
+
+  it('replaces nobody on its own who has joined an Auto Scaling group meanwhile', async () => {
+    const world = createWorld('multiple', { ladder: ['reboot', 'replace'], stepDeadlineSeconds: 60 });
+    await verifyImage(world);
+    const id = await startOld(world);
+    await play(world, id, () => {
+      const ports = driverPorts(world);
+      const { instances } = ports.observe;
+      const isGroupMember = async (): Promise<boolean> => world.region.recovery.reboots.length > 0;
+      return { ...ports, observe: { ...ports.observe, instances: { ...instances, isGroupMember } } };
+    });
+    const record = await readRemediation(world, id);
+    expect(record).toMatchObject({ state: 'failed', failure: { phase: 'choose-step' } });
+    expect(record.failure?.reason).toContain('It belongs to an Auto Scaling group now');
+    expect(launched(world)).toBe(0);
+  });
+
   it('takes no further step once somebody has paused', async () => {
     const world = createWorld('multiple', { ladder: ['reboot', 'replace'], stepDeadlineSeconds: 60 });
     const record = await repair(world, async () => {
       if (world.region.recovery.reboots.length > 0) await writePause(world, 'system#shop-web');
     });
-    expect(record).toMatchObject({ state: 'failed', path: 'replace', failure: { phase: 'preflight' } });
+    expect(record).toMatchObject({ state: 'failed', path: 'reboot', failure: { phase: 'choose-step' } });
     expect(record.failure?.reason).toContain('Paused');
     expect(launched(world)).toBe(0);
     expect((await readRecord(world.store, pauseType, keys.pause(testScope, 'system#shop-web')))?.body.isPaused).toBe(true);

@@ -16,7 +16,12 @@ const twoZones: readonly Seed[] = ['shop-web', 'shop-api'].flatMap((system, inde
 );
 const [web1, web2, api1, api2] = [idOf(0), idOf(1), idOf(10), idOf(11)];
 
-const pages = (all: Fleet): number => all.world.sent.filter(({ channels }) => channels.includes('sms')).length;
+/** Ids of what went to phones, but for the word that it is over. */
+const pageIds = (all: Fleet): readonly string[] =>
+  all.world.sent
+    .filter(({ channels, notificationId }) => channels.includes('sms') && !notificationId.endsWith(':recovered'))
+    .map(({ notificationId }) => notificationId);
+const pages = (all: Fleet): number => pageIds(all).length;
 const causes = async (all: Fleet): Promise<readonly string[]> => ((await all.platform()).causeBreakers ?? []).map(({ cause }) => cause);
 
 /** Zone a dies under both systems. */
@@ -123,6 +128,51 @@ describe('an image that two systems share', () => {
     expect(results.map(({ kind }) => kind)).toEqual(['repair', 'repair', 'incident']);
     expect(results[2]?.reason).toContain('share the image ami-base');
     expect(await causes(all)).toEqual(['image:ami-base']);
+  });
+});
+
+describe('a group of which more than half fail', () => {
+  const five: readonly Seed[] = [0, 1, 2, 3, 4].map((number) => ({ system: 'shop-web', zone: ZONE_A, instanceId: idOf(number), imageId: 'ami-shop-web' }));
+
+  const breakerPage: unknown = expect.stringMatching(/^breaker:shop-web\/shop-web:/);
+
+  /** All three fail at once, but the repair of the first comes to its guardrails before the others are heard of. */
+  async function seenBeforeHeard(): Promise<Fleet> {
+    const all = await fleet(five, { mode: 'auto' });
+    for (const number of [1, 2]) all.world.region.setTargetUnhealthy(idOf(number), true);
+    await all.break(idOf(0));
+    await all.playAll();
+    return all;
+  }
+
+  it('pages once, also when a repair sees it before the last signal is heard', async () => {
+    const all = await seenBeforeHeard();
+    expect(pageIds(all)).toEqual([breakerPage]);
+    expect((await all.remediations()).map(({ state, failure }) => [state, failure?.guardrail])).toEqual([['vetoed', 'circuit breaker']]);
+    for (const number of [1, 2]) {
+      all.world.clock.advance(20);
+      await all.break(idOf(number));
+      await all.playAll();
+    }
+    expect(pageIds(all)).toEqual([breakerPage]);
+  });
+
+  it('is repaired one by one from there, each as the probe of the breaker', async () => {
+    const all = await seenBeforeHeard();
+    for (const number of [1, 2]) await all.break(idOf(number));
+    expect(all.world.started).toHaveLength(1);
+    await all.playAll();
+    for (let time = 0; time < 4; time += 1) await turn(all);
+    expect((await all.remediations()).filter(({ state }) => state === 'succeeded')).toHaveLength(3);
+    expect(await all.incidents()).toEqual([]);
+    expect(pageIds(all)).toEqual([breakerPage]);
+  });
+
+  it('goes on even when nobody ever speaks of the others: the next attempt is the probe', async () => {
+    const all = await seenBeforeHeard();
+    expect(await turn(all)).toBe(1);
+    expect((await all.remediations()).map(({ state }) => state)).toEqual(['succeeded', 'vetoed']);
+    expect(pageIds(all)).toEqual([breakerPage]);
   });
 });
 

@@ -68,6 +68,8 @@ export const catchingSeeds: readonly { readonly bug: string; readonly seed: numb
   { bug: 'drills break a member', seed: 1, invariant: 'drills apart' },
   { bug: 'the reaper believes tags', seed: 1, invariant: 'termination agrees' },
   { bug: 'lost executions stay lost', seed: 1, invariant: 'every repair ends' },
+  { bug: 'what was lost in a freeze stays lost', seed: 13, invariant: 'every repair ends' },
+  { bug: 'the reaper overlooks the freeze', seed: 12, invariant: 'frozen means nothing' },
   { bug: 'orphans are not looked for', seed: 74, invariant: 'no orphan outlives the reaper' },
   { bug: 'data is taken for a root', seed: 43, invariant: 'only what is left behind is deleted' },
 ];

@@ -707,14 +707,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'whatever is left is put into service',
     breaks: 'compensation: restore-old',
-    how: 'The old instance reads as running well, also from its quarantine',
+    how: 'The old instance reads as running well, and as in no quarantine',
     scenario: 'data-and-addresses',
     tamper: undoing('restore-old', ({ instances }) => ({
       instances: {
         ...instances,
         read: async (id) => {
           const instance = await instances.read(id);
-          return instance === undefined ? undefined : { ...instance, state: 'running' };
+          return instance === undefined ? undefined : { ...instance, state: 'running', tags: {} };
         },
         readStatus: async (id) => wellStatus(id),
       },
@@ -851,6 +851,25 @@ export const plantedBugs: readonly PlantedBug[] = [
     how: 'Every execution reads as running',
     scenario: 'by-hand',
     tamper: () => ({ executionStates: { stateOf: async () => 'running' } }),
+  },
+  {
+    name: 'what was lost in a freeze stays lost',
+    breaks: 'reaper: half-finished remediations, after resume',
+    how: 'The execution of a repair whose record says that it is frozen reads as running',
+    scenario: 'by-hand',
+    tamper: ({ executionStates }, world) => ({
+      executionStates: {
+        stateOf: async (name) =>
+          world.remediations().some(({ executionName, frozen }) => executionName === name && frozen !== undefined) ? 'running' : executionStates.stateOf(name),
+      },
+    }),
+  },
+  {
+    name: 'the reaper overlooks the freeze',
+    breaks: 'pause --freeze: not even tidying up',
+    how: 'For the reaper a freeze reads as a pause',
+    scenario: 'by-hand',
+    tamper: misreading(partitions.pauses(scope), (body, world) => (world.frame.by === 'reap' ? { ...body, isFrozen: false } : body)),
   },
   {
     name: 'orphans are not looked for',
