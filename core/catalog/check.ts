@@ -2,6 +2,7 @@ import { contentOf } from './compile.ts';
 import { catalogLimits, documentKinds, readFile } from './documents.ts';
 import type { CatalogFile } from './documents.ts';
 import { findFindings } from './findings.ts';
+import { checkDefaultObjectives, checkObjectiveLimits, checkOpenSloReferences, checkResolvedObjectives } from './openslo-check.ts';
 import { compareTexts, sortProblems } from './problem.ts';
 import type { CatalogProblem } from './problem.ts';
 import { checkReferences } from './references.ts';
@@ -52,6 +53,10 @@ export function checkCatalog(files: readonly CatalogFile[]): CatalogCheck {
     ...results.flatMap((result) => result.problems),
     ...checkReferences(documents),
     ...checkSchedules(documents),
+    ...checkOpenSloReferences(documents),
+    ...checkResolvedObjectives(documents),
+    ...checkObjectiveLimits(documents),
+    ...checkDefaultObjectives(documents),
     ...tooMany.map(({ kind, locate }) =>
       locate({
         path: [],

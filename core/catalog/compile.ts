@@ -2,6 +2,8 @@ import * as z from 'zod/mini';
 import { PermanentError } from '../environment/errors.ts';
 import type { Hasher } from '../environment/ports.ts';
 import type { CatalogDocument } from './documents.ts';
+import { availabilityObjective } from './openslo-defaults.ts';
+import { resolveObjectives } from './openslo-resolve.ts';
 import { compareTexts } from './problem.ts';
 import { compiledCatalogSchema } from './schema.ts';
 import type { CatalogContent, CompiledCatalog, Provenance } from './schema.ts';
@@ -21,6 +23,8 @@ function byName<T extends { readonly metadata: { readonly name: string } }>(docu
 /** Documents in any order as content: lists by kind, each sorted by name. */
 export function contentOf(documents: readonly CatalogDocument[]): CatalogContent {
   const windows = documents.filter((document) => document.kind === 'MaintenanceWindow');
+  const escalations = documents.filter((document) => document.kind === 'EscalationPolicy');
+  const defaults = documents.flatMap((document) => (document.kind === 'System' ? (availabilityObjective(document) ?? []) : []));
   return {
     formatVersion: 1,
     systems: byName(documents.filter((document) => document.kind === 'System')),
@@ -28,7 +32,8 @@ export function contentOf(documents: readonly CatalogDocument[]): CatalogContent
     routes: byName(documents.filter((document) => document.kind === 'NotificationRoute')),
     // Left out while there are none: what has no window keeps the hash it had before windows existed.
     ...(windows.length === 0 ? {} : { windows: byName(windows) }),
-    objectives: byName(documents.filter((document) => document.kind === 'SLO')),
+    ...(escalations.length === 0 ? {} : { escalations: byName(escalations) }),
+    objectives: byName([...resolveObjectives(documents), ...defaults]),
     services: byName(documents.filter((document) => document.kind === 'Service')),
   };
 }

@@ -3,12 +3,17 @@ import type { Document } from 'yaml';
 import * as z from 'zod/mini';
 import { explainIssue } from './issues.ts';
 import { nearest } from './nearest.ts';
-import { openSloApiVersion, serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
+import { serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
 import type { Service, ServiceLevelObjective } from './openslo.ts';
+import { alertConditionSchema, alertPolicySchema, alertTargetSchema } from './openslo-alerts.ts';
+import type { AlertCondition, AlertNotificationTarget, AlertPolicy } from './openslo-alerts.ts';
+import { dataSourceSchema, indicatorDocumentSchema } from './openslo-indicator.ts';
+import type { DataSource, IndicatorDocument } from './openslo-indicator.ts';
+import { openSloApiVersion } from './openslo-parts.ts';
 import { positionAt, positionOf } from './positions.ts';
 import type { CatalogProblem, Complaint } from './problem.ts';
-import { perennialApiVersion, policySchema, routeSchema, systemSchema, windowSchema } from './schema.ts';
-import type { MaintenanceWindow, NotificationRoute, RemediationPolicy, System } from './schema.ts';
+import { escalationPolicySchema, perennialApiVersion, policySchema, routeSchema, systemSchema, windowSchema } from './schema.ts';
+import type { EscalationPolicy, MaintenanceWindow, NotificationRoute, RemediationPolicy, System } from './schema.ts';
 
 export interface CatalogFile {
   /** As people name it, for example `ops/shop.yaml`. */
@@ -18,29 +23,59 @@ export interface CatalogFile {
 
 export const catalogLimits = { files: 500, charactersPerFile: 1024 * 1024, documentsPerFile: 500, aliasesPerDocument: 100, depth: 40, problems: 200 } as const;
 
-export const documentKinds = ['System', 'RemediationPolicy', 'NotificationRoute', 'MaintenanceWindow', 'SLO', 'Service'] as const;
+export const documentKinds = [
+  'System',
+  'RemediationPolicy',
+  'NotificationRoute',
+  'MaintenanceWindow',
+  'EscalationPolicy',
+  'SLO',
+  'Service',
+  'SLI',
+  'DataSource',
+  'AlertPolicy',
+  'AlertCondition',
+  'AlertNotificationTarget',
+] as const;
 export type DocumentKind = (typeof documentKinds)[number];
 
-export type CatalogDocument = System | RemediationPolicy | NotificationRoute | MaintenanceWindow | ServiceLevelObjective | Service;
+/** OpenSLO documents that others refer to; a published catalog holds what they say where it is used. */
+type ReferencedDocument = IndicatorDocument | DataSource | AlertPolicy | AlertCondition | AlertNotificationTarget;
+
+export type CatalogDocument =
+  | System
+  | RemediationPolicy
+  | NotificationRoute
+  | MaintenanceWindow
+  | EscalationPolicy
+  | ServiceLevelObjective
+  | Service
+  | ReferencedDocument;
+
+/** Whether it is there only for other documents to refer to. */
+export function isReferenced(document: CatalogDocument): document is ReferencedDocument {
+  return document.apiVersion === openSloApiVersion && document.kind !== 'SLO' && document.kind !== 'Service';
+}
 
 const apiVersionOfKind = {
   System: perennialApiVersion,
   RemediationPolicy: perennialApiVersion,
   NotificationRoute: perennialApiVersion,
   MaintenanceWindow: perennialApiVersion,
+  EscalationPolicy: perennialApiVersion,
   SLO: openSloApiVersion,
   Service: openSloApiVersion,
+  SLI: openSloApiVersion,
+  DataSource: openSloApiVersion,
+  AlertPolicy: openSloApiVersion,
+  AlertCondition: openSloApiVersion,
+  AlertNotificationTarget: openSloApiVersion,
 } as const satisfies Record<DocumentKind, string>;
 
 /** Kinds that readers of the design or of OpenSLO may expect, and why they are not taken. */
 const refusedKinds: Readonly<Record<string, { readonly message: string; readonly fix: string }>> = {
   Job: { message: 'the kind Job is not accepted by this version of Perennial', fix: 'Remove the document.' },
   Check: { message: 'the kind Check is not accepted by this version of Perennial', fix: 'Remove the document; a CloudWatch alarm can trigger repairs today.' },
-  SLI: { message: 'separate SLI documents are not read', fix: 'Write the indicator inside the SLO, under spec.indicator.' },
-  DataSource: { message: 'DataSource documents are not read', fix: 'Write "type: CloudWatch" and the metric in the SLO itself.' },
-  AlertPolicy: { message: 'AlertPolicy documents are not read: Perennial raises its own burn-rate alerts', fix: 'Remove the document.' },
-  AlertCondition: { message: 'AlertCondition documents are not read: Perennial raises its own burn-rate alerts', fix: 'Remove the document.' },
-  AlertNotificationTarget: { message: 'AlertNotificationTarget documents are not read', fix: 'Write a NotificationRoute.' },
 };
 
 /** One document with its place; `value` is absent when it breaks the schema, `name` is what it calls itself anyway. */
@@ -61,22 +96,20 @@ const headSchema = z.looseObject({ apiVersion: z.optional(z.unknown()), kind: z.
 type Head = z.infer<typeof headSchema>;
 const namedSchema = z.looseObject({ name: z.string() });
 
-function schemaOf(kind: DocumentKind): z.ZodMiniType<CatalogDocument> {
-  switch (kind) {
-    case 'System':
-      return systemSchema;
-    case 'RemediationPolicy':
-      return policySchema;
-    case 'NotificationRoute':
-      return routeSchema;
-    case 'MaintenanceWindow':
-      return windowSchema;
-    case 'SLO':
-      return serviceLevelObjectiveSchema;
-    case 'Service':
-      return serviceSchema;
-  }
-}
+const schemaOfKind = {
+  System: systemSchema,
+  RemediationPolicy: policySchema,
+  NotificationRoute: routeSchema,
+  MaintenanceWindow: windowSchema,
+  EscalationPolicy: escalationPolicySchema,
+  SLO: serviceLevelObjectiveSchema,
+  Service: serviceSchema,
+  SLI: indicatorDocumentSchema,
+  DataSource: dataSourceSchema,
+  AlertPolicy: alertPolicySchema,
+  AlertCondition: alertConditionSchema,
+  AlertNotificationTarget: alertTargetSchema,
+} as const satisfies Record<DocumentKind, z.ZodMiniType<CatalogDocument>>;
 
 function locator(file: string, document: Document, lines: LineCounter): ReadDocument['locate'] {
   return ({ path, key, message, fix }) => ({
@@ -159,7 +192,7 @@ function readDocument(value: unknown, locate: ReadDocument['locate']): ReadResul
   const name = named.success ? named.data.name : undefined;
   const version = wrongVersion(head.data, kind);
   if (version !== undefined) return { documents: [{ kind, name, value: undefined, locate }], problems: [locate(version)] };
-  const schema = schemaOf(kind);
+  const schema: z.ZodMiniType<CatalogDocument> = schemaOfKind[kind];
   const parsed = schema.safeParse(value);
   if (parsed.success) return { documents: [{ kind, name, value: parsed.data, locate }], problems: [] };
   const problems = parsed.error.issues.flatMap((issue) => explainIssue(issue, value, schema)).map(locate);

@@ -12,10 +12,11 @@ export function durationSeconds(text: string): number | undefined {
   return factor === undefined ? undefined : Number(match?.[1]) * factor;
 }
 
-/** Seconds of a slice: a number counts minutes (as OpenSLO says), a text is a duration. `undefined` when it is not a whole part of an hour. */
+/** Seconds of a slice: a number counts minutes (as OpenSLO says), a text is a duration. `undefined` unless whole minutes that divide an hour, or whole hours that divide a day. */
 export function timeSliceSeconds(window: number | string): number | undefined {
   const seconds = typeof window === 'number' ? window * 60 : durationSeconds(window);
-  return seconds !== undefined && seconds >= 60 && seconds % 60 === 0 && 3600 % seconds === 0 ? seconds : undefined;
+  if (seconds === undefined || seconds < 60 || seconds % 60 !== 0) return undefined;
+  return 3600 % seconds === 0 || (seconds % 3600 === 0 && 86_400 % seconds === 0) ? seconds : undefined;
 }
 
 /** The share that must be good, between 0 and 1 (both excluded once parsed). */

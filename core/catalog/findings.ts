@@ -1,6 +1,8 @@
-import type { ReadDocument } from './documents.ts';
+import { isReferenced, type ReadDocument } from './documents.ts';
 import { durationSeconds, targetRatio } from './durations.ts';
 import type { ServiceLevelObjective } from './openslo.ts';
+import { availabilityObjective } from './openslo-defaults.ts';
+import type { DataSource } from './openslo-indicator.ts';
 import type { CatalogProblem, Complaint } from './problem.ts';
 import type { RemediationPolicy, System } from './schema.ts';
 
@@ -11,8 +13,10 @@ import type { RemediationPolicy, System } from './schema.ts';
 /** A replacement may take up to ten minutes (requirement S4-16). */
 export const replacementSeconds = 600;
 
-function systemFindings({ metadata, spec }: System): readonly Complaint[] {
+function systemFindings(system: System): readonly Complaint[] {
+  const { metadata, spec } = system;
   const { name } = metadata;
+  const promised = availabilityObjective(system);
   const gap = (key: string, means: string, fix: string): Complaint => ({
     path: ['spec'],
     key,
@@ -38,6 +42,7 @@ function systemFindings({ metadata, spec }: System): readonly Complaint[] {
     ...(spec.os === undefined
       ? [gap('os', 'the inventory shows only what the image says (S0-08)', 'Add, for example, "os: { name: Amazon Linux, version: \'2023\' }".')]
       : []),
+    ...(promised === undefined ? [] : objectiveFinding(promised, 0, system).map((finding) => ({ ...finding, path: ['spec', 'availability'], key: 'target' }))),
   ];
 }
 
@@ -123,7 +128,7 @@ function objectiveFinding(slo: ServiceLevelObjective, index: number, system: Sys
 
 function sloFindings(slo: ServiceLevelObjective, systems: ReadonlyMap<string, System>): readonly Complaint[] {
   const ignored: readonly Complaint[] =
-    slo.spec.alertPolicies === undefined
+    slo.spec.alertPolicies === undefined || slo.spec.alertPolicies === null
       ? []
       : [
           {
@@ -136,8 +141,22 @@ function sloFindings(slo: ServiceLevelObjective, systems: ReadonlyMap<string, Sy
   return [...ignored, ...slo.spec.objectives.flatMap((_, index) => objectiveFinding(slo, index, systems.get(slo.spec.service)))];
 }
 
+/** A key to another system has no business in git, and Perennial reads with its own role. */
+function dataSourceFindings({ spec }: DataSource): readonly Complaint[] {
+  if (Object.keys(spec.connectionDetails ?? {}).length === 0) return [];
+  return [
+    {
+      path: ['spec'],
+      key: 'connectionDetails',
+      message: 'connectionDetails are not used: Perennial reads CloudWatch with the role of its functions',
+      fix: 'Remove them; above all, remove any access key from git and revoke it.',
+    },
+  ];
+}
+
 function findingsOf({ value }: ReadDocument, systems: ReadonlyMap<string, System>): readonly Complaint[] {
   if (value === undefined) return [];
+  if (isReferenced(value)) return value.kind === 'DataSource' ? dataSourceFindings(value) : [];
   switch (value.kind) {
     case 'System':
       return systemFindings(value);
@@ -147,6 +166,7 @@ function findingsOf({ value }: ReadDocument, systems: ReadonlyMap<string, System
       return sloFindings(value, systems);
     case 'NotificationRoute':
     case 'MaintenanceWindow':
+    case 'EscalationPolicy':
     case 'Service':
       return [];
   }

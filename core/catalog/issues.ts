@@ -32,6 +32,13 @@ const exampleOfKey: Readonly<Record<string, string>> = {
   timeWindow: 'timeWindow: [{ duration: 30d, isRolling: true }]',
   budgetingMethod: 'budgetingMethod: Occurrences',
   indicator: 'indicator: { spec: { ratioMetric: { good: …, total: … } } }',
+  targetGroup: 'targetGroup: shop-web',
+  canary: 'canary: shop-checkout',
+  severity: 'severity: page',
+  lookbackWindow: 'lookbackWindow: 1h',
+  conditions: 'conditions: [{ conditionRef: … }]',
+  notificationTargets: 'notificationTargets: [{ targetRef: … }]',
+  target: 'target: 99.9',
   metricSource: 'metricSource: { type: CloudWatch, spec: { namespace: …, metric: …, statistic: Sum } }',
   type: 'type: CloudWatch',
   statistic: 'statistic: Sum',
@@ -39,13 +46,7 @@ const exampleOfKey: Readonly<Record<string, string>> = {
 
 /** Keys that are right elsewhere, but not taken here. */
 const refusedKeys: Readonly<Record<string, { readonly message: string; readonly fix: string }>> = {
-  indicatorRef: { message: 'indicatorRef is not read: separate SLI documents are not accepted', fix: 'Write the indicator itself under "indicator".' },
-  metricSourceRef: {
-    message: 'metricSourceRef is not read: DataSource documents are not accepted',
-    fix: 'Write "type: CloudWatch" and the metric under "spec".',
-  },
-  raw: { message: 'raw ratios are not read', fix: 'Give "good" (or "bad") and "total".' },
-  rawType: { message: 'raw ratios are not read', fix: 'Give "good" (or "bad") and "total".' },
+  isMonotonic: { message: 'unknown key "isMonotonic"', fix: 'Write "counter: true" for a metric that only rises.' },
 };
 
 /** The forms of the unions, by the last name on the path. */
@@ -59,6 +60,10 @@ const unionForms: Readonly<Record<string, { readonly message: string; readonly f
     fix: 'Write "{ email: ops@example.com }", "{ smsParameter: /perennial/contacts/ops-phone }" or "{ https: \'https://chat.example.com/hook\' }".',
   },
   timeSliceWindow: rules.timeSliceWindow,
+  indicator: {
+    message: 'must be one of target-group, canary, instance-healthy-minutes',
+    fix: 'Write, for example, "indicator: target-group" with "targetGroup: shop-web".',
+  },
   labels: { message: 'must be a text or a list of texts', fix: 'Write a text such as "web".' },
 };
 

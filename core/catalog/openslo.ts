@@ -1,62 +1,26 @@
 import * as z from 'zod/mini';
-import { durationSeconds, timeSliceSeconds } from './durations.ts';
-import { lineOf, nameSchema, proseOf, broken, someOf, wordSchema } from './fields.ts';
+import { timeSliceSeconds } from './durations.ts';
+import { broken, lineOf, nameSchema, someOf } from './fields.ts';
+import { comparisons, policyEntrySchema } from './openslo-alerts.ts';
+import { indicatorSchema } from './openslo-indicator.ts';
+import {
+  descriptionSchema,
+  durationSchema,
+  isWithinQuarter,
+  objectNameSchema,
+  openSloApiVersion,
+  serviceMetadataSchema,
+  sloMetadataSchema,
+} from './openslo-parts.ts';
 
 /*
- * OpenSLO v1 as its specification writes it (https://github.com/OpenSLO/OpenSLO#slo), as far as Perennial can keep the
- * promise: one inline indicator over CloudWatch metrics. What the specification allows and Perennial cannot read is refused.
+ * `SLO` and `Service` of OpenSLO v1 as its specification writes them (https://github.com/OpenSLO/OpenSLO#slo). Unknown keys are
+ * errors. In a compiled catalog every reference is resolved (openslo-resolve.ts): `indicator` holds what `indicatorRef` named.
  */
-
-export const openSloApiVersion = 'openslo/v1';
-
-const labelValueSchema = z.union([z.string().check(z.maxLength(256)), z.array(z.string().check(z.maxLength(256))).check(z.maxLength(20))]);
-
-const metadataSchema = z.strictObject({
-  name: nameSchema,
-  displayName: z.optional(lineOf(256)),
-  labels: z.optional(z.record(wordSchema, labelValueSchema)),
-  annotations: z.optional(z.record(lineOf(317), z.string().check(z.maxLength(1024)))),
-});
-
-/** A CloudWatch metric; limits as in https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html */
-const cloudWatchMetricSchema = z.strictObject({
-  namespace: lineOf(255),
-  metric: lineOf(255),
-  dimensions: z._default(z.record(lineOf(255), lineOf(1024)).check(z.refine((dimensions) => Object.keys(dimensions).length <= 30, broken('dimensions'))), {}),
-  statistic: z.string().check(z.regex(/^(Sum|Average|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d{1,10})?)$/, broken('statistic'))),
-});
-
-const metricSchema = z.strictObject({
-  metricSource: z.strictObject({ type: z.literal('CloudWatch'), spec: cloudWatchMetricSchema }),
-});
-
-const ratioMetricSchema = z
-  .strictObject({
-    /** True for a metric that only ever rises; CloudWatch counts per period, so mostly false. */
-    counter: z._default(z.boolean(), false),
-    good: z.optional(metricSchema),
-    bad: z.optional(metricSchema),
-    total: metricSchema,
-  })
-  .check(z.refine(({ good, bad }) => (good === undefined) !== (bad === undefined), broken('oneNumerator')));
-
-const indicatorSchema = z.strictObject({
-  metadata: z.optional(metadataSchema),
-  spec: z
-    .strictObject({ description: z.optional(proseOf(1050)), ratioMetric: z.optional(ratioMetricSchema), thresholdMetric: z.optional(metricSchema) })
-    .check(z.refine(({ ratioMetric, thresholdMetric }) => (ratioMetric === undefined) !== (thresholdMetric === undefined), broken('oneMetric'))),
-});
-
-const day = 86_400;
-
-function isRollingWindow({ duration, isRolling, calendar }: { duration: string; isRolling?: boolean | undefined; calendar?: unknown }): boolean {
-  const seconds = durationSeconds(duration) ?? 0;
-  return isRolling === true && calendar === undefined && /[hdw]$/.test(duration) && seconds >= day && seconds <= 90 * day;
-}
 
 const timeWindowSchema = z
   .strictObject({
-    duration: z.string().check(z.regex(/^[1-9]\d{0,5}[mhdwMQY]$/, broken('duration'))),
+    duration: durationSchema,
     isRolling: z.optional(z.boolean()),
     calendar: z.optional(
       z.strictObject({
@@ -66,14 +30,18 @@ const timeWindowSchema = z
     ),
   })
   .check(
-    z.refine((window) => window.isRolling !== true || isRollingWindow(window), { error: broken('rollingWindow'), path: ['duration'] }),
-    z.refine((window) => window.isRolling === true || (window.calendar !== undefined && /[dwMQY]$/.test(window.duration)), broken('calendarWindow')),
+    z.refine(({ isRolling, calendar, duration }) => isRolling !== true || (calendar === undefined && isWithinQuarter(duration)), {
+      error: broken('rollingWindow'),
+      path: ['duration'],
+    }),
+    z.refine(({ isRolling, calendar }) => isRolling === true || calendar !== undefined, broken('calendarWindow')),
   );
+export type TimeWindow = z.infer<typeof timeWindowSchema>;
 
 const objectiveSchema = z
   .strictObject({
     displayName: z.optional(lineOf(256)),
-    op: z.optional(z.enum(['lte', 'gte', 'lt', 'gt'])),
+    op: z.optional(z.enum(comparisons)),
     value: z.optional(z.number()),
     target: z.optional(z.number().check(z.gt(0, broken('emptyTarget')), z.lt(1, broken('perfectTarget')))),
     targetPercent: z.optional(z.number().check(z.gt(0, broken('emptyTarget')), z.lt(100, broken('perfectTarget')))),
@@ -81,23 +49,42 @@ const objectiveSchema = z
     timeSliceWindow: z.optional(
       z.union([z.number(), z.string()]).check(z.refine((window) => timeSliceSeconds(window) !== undefined, broken('timeSliceWindow'))),
     ),
+    indicator: z.optional(indicatorSchema),
+    indicatorRef: z.optional(objectNameSchema),
+    compositeWeight: z.optional(z.number().check(z.gt(0), z.lte(1_000_000))),
   })
-  .check(z.refine(({ target, targetPercent }) => (target === undefined) !== (targetPercent === undefined), broken('oneTarget')));
+  .check(
+    z.refine(({ target, targetPercent }) => (target === undefined) !== (targetPercent === undefined), broken('oneTarget')),
+    z.refine(({ indicator, indicatorRef }) => indicator === undefined || indicatorRef === undefined, broken('oneIndicator')),
+  );
 export type Objective = z.infer<typeof objectiveSchema>;
+
+function hasIndicator({ indicator, indicatorRef }: { readonly indicator?: unknown; readonly indicatorRef?: unknown }): boolean {
+  return indicator !== undefined || indicatorRef !== undefined;
+}
 
 const sloSpecSchema = z
   .strictObject({
-    description: z.optional(proseOf(1050)),
+    description: z.optional(descriptionSchema),
     /** The System of that name. */
     service: nameSchema,
-    indicator: indicatorSchema,
-    timeWindow: z.array(timeWindowSchema).check(z.minLength(1), z.maxLength(1)),
-    budgetingMethod: z.enum(['Occurrences', 'Timeslices', 'RatioTimeslices']),
+    indicator: z.optional(indicatorSchema),
+    indicatorRef: z.optional(objectNameSchema),
+    // The specification calls the window optional, and its own examples leave out the method: what most people mean by both.
+    timeWindow: z._default(z.array(timeWindowSchema).check(z.minLength(1), z.maxLength(1)), [{ duration: '30d', isRolling: true }]),
+    budgetingMethod: z._default(z.enum(['Occurrences', 'Timeslices', 'RatioTimeslices']), 'Occurrences'),
     objectives: someOf(objectiveSchema, 10),
-    /** Read, but not used: Perennial raises its own burn-rate alerts (design.md section 8). */
-    alertPolicies: z.optional(z.array(z.unknown()).check(z.maxLength(20))),
+    /** Empty is allowed: the specification's examples end with the bare key. */
+    alertPolicies: z.optional(z.nullable(z.array(policyEntrySchema).check(z.maxLength(20)))),
   })
   .check(
+    z.refine(({ indicator, indicatorRef }) => indicator === undefined || indicatorRef === undefined, broken('oneIndicator')),
+    z.refine((spec) => hasIndicator(spec) || spec.objectives.every(hasIndicator), broken('someIndicator')),
+    z.refine((spec) => !hasIndicator(spec) || !spec.objectives.some(hasIndicator), { error: broken('compositeIndicator'), path: ['objectives'] }),
+    z.refine((spec) => !hasIndicator(spec) || spec.objectives.every((one) => one.compositeWeight === undefined), {
+      error: broken('compositeWeight'),
+      path: ['objectives'],
+    }),
     z.refine(
       (spec) => spec.budgetingMethod !== 'Timeslices' || spec.objectives.every((one) => one.timeSliceTarget !== undefined && one.timeSliceWindow !== undefined),
       { error: broken('timeSlices'), path: ['objectives'] },
@@ -106,9 +93,13 @@ const sloSpecSchema = z
       error: broken('ratioTimeSlices'),
       path: ['objectives'],
     }),
+    z.refine((spec) => hasIndicator(spec) || new Set(spec.objectives.map((one) => timeSliceSeconds(one.timeSliceWindow ?? 1))).size <= 1, {
+      error: broken('compositeSlices'),
+      path: ['objectives'],
+    }),
     z.refine(
       (spec) =>
-        spec.indicator.spec.thresholdMetric === undefined ||
+        spec.indicator?.spec.thresholdMetric === undefined ||
         (spec.objectives.length === 1 && spec.objectives.every((one) => one.op !== undefined && one.value !== undefined)),
       { error: broken('threshold'), path: ['objectives'] },
     ),
@@ -118,16 +109,21 @@ const sloSpecSchema = z
 export const serviceLevelObjectiveSchema = z.strictObject({
   apiVersion: z.literal(openSloApiVersion),
   kind: z.literal('SLO'),
-  metadata: metadataSchema,
+  metadata: sloMetadataSchema,
   spec: sloSpecSchema,
 });
 export type ServiceLevelObjective = z.infer<typeof serviceLevelObjectiveSchema>;
+
+/** Whether its objectives have indicators of their own: parts of one journey with one budget. */
+export function isComposite({ spec }: Pick<ServiceLevelObjective, 'spec'>): boolean {
+  return spec.objectives.some(hasIndicator);
+}
 
 /** An OpenSLO v1 `Service` document; optional, and it must name a System. */
 export const serviceSchema = z.strictObject({
   apiVersion: z.literal(openSloApiVersion),
   kind: z.literal('Service'),
-  metadata: metadataSchema,
-  spec: z.optional(z.strictObject({ description: z.optional(proseOf(1050)) })),
+  metadata: serviceMetadataSchema,
+  spec: z.optional(z.nullable(z.strictObject({ description: z.optional(descriptionSchema) }))),
 });
 export type Service = z.infer<typeof serviceSchema>;

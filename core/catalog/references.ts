@@ -1,4 +1,4 @@
-import type { CatalogDocument, DocumentKind, ReadDocument } from './documents.ts';
+import { type CatalogDocument, type DocumentKind, isReferenced, type ReadDocument } from './documents.ts';
 import { nearest } from './nearest.ts';
 import type { CatalogProblem, Complaint } from './problem.ts';
 
@@ -49,6 +49,7 @@ function unknownSystem(path: readonly PropertyKey[], wanted: string, systems: re
 }
 
 function referencesOf(document: CatalogDocument): readonly { readonly path: readonly PropertyKey[]; readonly to: string }[] {
+  if (isReferenced(document)) return [];
   switch (document.kind) {
     case 'System':
       return document.spec.links.map(({ to }, index) => ({ path: ['spec', 'links', index, 'to'], to }));
@@ -59,6 +60,7 @@ function referencesOf(document: CatalogDocument): readonly { readonly path: read
     case 'Service':
       return [{ path: ['metadata', 'name'], to: document.metadata.name }];
     case 'MaintenanceWindow':
+    case 'EscalationPolicy':
       return document.spec.systems.map((to, index) => ({ path: ['spec', 'systems', index], to }));
     case 'NotificationRoute':
       return [];
@@ -75,8 +77,31 @@ function brokenReferences({ value, locate }: ReadDocument, systems: readonly str
   });
 }
 
+/** Two escalations for one system, or two for all others, would leave open which of them holds. */
+function doubleEscalations(documents: readonly ReadDocument[]): readonly CatalogProblem[] {
+  const taken = new Map<string, string>();
+  return documents.flatMap(({ value, locate }) => {
+    if (value?.kind !== 'EscalationPolicy') return [];
+    const { systems } = value.spec;
+    const names = systems.length === 0 ? ['every other system'] : systems.map((system) => `the system "${system}"`);
+    return names.flatMap((system) => {
+      const earlier = taken.get(system);
+      taken.set(system, earlier ?? value.metadata.name);
+      if (earlier === undefined) return [];
+      return [
+        locate({ path: ['spec', 'systems'], message: `${system} has an EscalationPolicy already: "${earlier}"`, fix: 'Name each system in one of them only.' }),
+      ];
+    });
+  });
+}
+
 /** All mistakes that only show between documents. */
 export function checkReferences(documents: readonly ReadDocument[]): readonly CatalogProblem[] {
   const systems = namesOf(documents, 'System');
-  return [...duplicateNames(documents), ...doublePolicies(documents), ...documents.flatMap((document) => brokenReferences(document, systems))];
+  return [
+    ...duplicateNames(documents),
+    ...doublePolicies(documents),
+    ...doubleEscalations(documents),
+    ...documents.flatMap((document) => brokenReferences(document, systems)),
+  ];
 }

@@ -42,10 +42,16 @@ export const rules = {
     message: 'must be a cron expression of five fields (minute, hour, day, month, weekday) that names a moment',
     fix: 'Write one such as "0 2 * * 6", every Saturday at 02:00.',
   },
+  timeOfDay: { message: 'must be a time of day, HH:MM', fix: 'Write a time such as "09:00".' },
+  risingLevels: { message: 'every level must come later than the one before it', fix: 'Write rising values of afterMinutes, for example 5, 15, 30.' },
   moment: { message: 'must be a moment with its offset', fix: 'Write a moment such as "2026-12-31T00:00:00Z".' },
   triple: {
     message: 'must be in order: min <= average <= max',
     fix: 'Write the three numbers in rising order, for example "{ min: 2, average: 2, max: 4 }".',
+  },
+  oneThreshold: {
+    message: 'must have exactly one of above and below',
+    fix: 'Keep one of them: "above: 500" rings when it grows, "below: 1000" when it falls.',
   },
   unique: { message: 'must not hold the same entry twice', fix: 'Remove the second entry.' },
   healthyInTime: {
@@ -75,12 +81,12 @@ export const rules = {
     fix: 'Write "duration: 30d" with "isRolling: true".',
   },
   calendarWindow: {
-    message: 'a calendar window needs "calendar" with startTime and timeZone, "isRolling" false or absent, and a duration in d, w, M, Q or Y',
+    message: 'a calendar window needs "calendar" with startTime and timeZone, "isRolling" false or absent, and a duration of 1 day to 1 quarter',
     fix: 'Write "duration: 1M" with "calendar: { startTime: 2026-01-01 00:00:00, timeZone: Asia/Seoul }", or a rolling window: "duration: 30d" with "isRolling: true".',
   },
   startTime: { message: 'must be a date and time without a zone', fix: 'Write a moment such as "2026-01-01 00:00:00".' },
   timeSliceWindow: {
-    message: 'must be a slice of 1 to 60 whole minutes, as a duration or as a number of minutes, that divides one hour',
+    message: 'must be a slice of whole minutes that divides one hour, or of whole hours that divides one day, as a duration or as a number of minutes',
     fix: 'Write "timeSliceWindow: 1m".',
   },
   timeSlices: {
@@ -94,6 +100,69 @@ export const rules = {
   oneMetric: {
     message: 'must have exactly one of ratioMetric and thresholdMetric',
     fix: 'Keep ratioMetric (good or bad events of all events) or thresholdMetric (a measured value compared with a limit).',
+  },
+  objectName: {
+    message: 'must be a name: letters, digits, "-" and ".", up to 63 characters, beginning and ending with a letter or digit',
+    fix: 'Write a name such as "shop-availability".',
+  },
+  annotationKey: {
+    message: 'is no annotation of Perennial',
+    fix: 'Write one of: perennial.io/no-data, perennial.io/minimum-events, perennial.io/exclusions.',
+  },
+  annotationValue: {
+    message: 'is not a value this annotation takes',
+    fix: 'Write, in quotes, good, bad or ignore for no-data, a whole number from 1 for minimum-events, good or drop for exclusions.',
+  },
+  sourceType: {
+    message: 'must say where the figures come from: type, metricSourceRef, or both',
+    fix: 'Write "type: CloudWatch", or "type: Perennial" for target-group, canary and instance-healthy-minutes.',
+  },
+  perennialRaw: {
+    message: 'an indicator of Perennial gives the share of success itself, so it stands under "raw"',
+    fix: 'Write "ratioMetric: { rawType: success, raw: { metricSource: { type: Perennial, spec: … } } }".',
+  },
+  ratioForm: {
+    message: 'must be either "good" (or "bad") with "total", or "raw" with "rawType"',
+    fix: 'Keep "good" and "total", or "bad" and "total", or "raw" and "rawType: success".',
+  },
+  rawType: {
+    message: 'rawType and raw belong together',
+    fix: 'Write "rawType: success" (good/total) or "rawType: failure" (bad/total) beside "raw".',
+  },
+  oneIndicator: { message: 'must have one of indicator and indicatorRef, not both', fix: 'Keep the indicator itself, or the name of an SLI.' },
+  someIndicator: {
+    message: 'must have an indicator: what is measured',
+    fix: 'Write "indicator:" or "indicatorRef:" beside "objectives", or one in every objective of a composite.',
+  },
+  compositeIndicator: {
+    message: 'has an indicator of its own beside the one that all objectives share',
+    fix: 'Give every objective its own indicator (a composite), or none of them.',
+  },
+  compositeWeight: {
+    message: 'compositeWeight belongs to a composite, whose objectives have indicators of their own',
+    fix: 'Remove compositeWeight, or move the indicator into the objectives.',
+  },
+  compositeSlices: { message: 'the objectives of a composite must have slices of one length', fix: 'Write the same timeSliceWindow in every objective.' },
+  memberThreshold: {
+    message: 'an objective over a thresholdMetric needs op and value',
+    fix: 'Add, for example, "op: lte" and "value: 0.3".',
+  },
+  conditionEntry: {
+    message: 'must be either "conditionRef" or an alert condition itself, with "spec"',
+    fix: 'Write "conditionRef: name", or "spec: { severity: page, condition: { kind: burnrate, op: gt, threshold: 2, lookbackWindow: 1h } }".',
+  },
+  oneCondition: { message: 'must have exactly one condition', fix: 'Write a policy of its own for each condition.' },
+  targetEntry: {
+    message: 'must be either "targetRef" or a notification target itself, with "spec"',
+    fix: 'Write "targetRef: name", or "spec: { target: email }".',
+  },
+  policyEntry: {
+    message: 'must be either "alertPolicyRef" or an alert policy itself, with "spec"',
+    fix: 'Write "alertPolicyRef: name", or the policy with "spec".',
+  },
+  percentTarget: {
+    message: 'is a percentage here, and less than 1 % is hardly meant',
+    fix: 'Write it in percent, for example "target: 99.9".',
   },
   oneNumerator: { message: 'must have exactly one of good and bad', fix: 'Keep "good" or "bad" beside "total".' },
   threshold: {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { durationSeconds } from './durations.ts';
 import {
   emailSchema,
   httpsSchema,
@@ -14,6 +15,7 @@ import {
   wholeNumber,
   wordSchema,
 } from './fields.ts';
+import { declaredMetricSchema } from './watched-metrics.ts';
 import { serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
 
 /*
@@ -65,6 +67,12 @@ const accessSchema = z.strictObject({
   groups: listOf(wordSchema, 100),
 });
 
+/** 1 to 90 days: further back nothing is kept to the minute, and less would be decided by a single bad one. */
+function isRollingWindow(window: string): boolean {
+  const seconds = durationSeconds(window) ?? 0;
+  return seconds >= 86_400 && seconds <= 90 * 86_400;
+}
+
 const recoverySchema = z.strictObject({
   rtoSeconds: wholeNumber(1, 30 * 86_400).check(z.describe('Recovery time objective: how long a failure may last.')),
   rpoSeconds: wholeNumber(0, 30 * 86_400).check(z.describe('Recovery point objective: how many seconds of data may be lost.')),
@@ -98,11 +106,38 @@ const systemSpecSchema = z.strictObject({
   image: z
     .strictObject({ role: nameSchema, type: z._default(z.enum(['ami']), 'ami') })
     .check(z.describe('The golden image: its approved id is in the parameter /perennial/images/<role>/approved.')),
+  metrics: listOf(declaredMetricSchema, 30).check(
+    z.describe(
+      'CloudWatch metrics that are shown and may alarm, beside processor, memory and response time, which every system has: figures of the business, response time by tier (S3-07, S3-08).',
+    ),
+  ),
   documentation: z.optional(httpsSchema),
   monitoring: z
     .optional(z.strictObject({ metrics: z.optional(lineOf(2048)), securityLog: z.optional(lineOf(2048)), appLog: z.optional(lineOf(2048)) }))
     .check(z.describe('Where to look: addresses, log groups or dashboards (S0-30).')),
-  dataProtection: z.optional(z.strictObject({ personalData: z.boolean() })),
+  availability: z
+    .optional(
+      z.strictObject({
+        target: z
+          .number()
+          .check(z.gt(0, broken('emptyTarget')), z.gte(1, broken('percentTarget')), z.lt(100, broken('perfectTarget')))
+          .check(z.describe('Percent of the minutes of the window in which it must be available, for example 99.9.')),
+        window: z
+          ._default(z.string().check(z.regex(/^[1-9]\d{0,5}[hdw]$/, broken('rollingWindow')), z.refine(isRollingWindow, broken('rollingWindow'))), '30d')
+          .check(z.describe('Rolling window, 1 to 90 days.')),
+      }),
+    )
+    .check(z.describe('A plain availability objective, for people who know no OpenSLO; stands for an SLO document.')),
+  dataProtection: z.optional(
+    z.strictObject({
+      personalData: z.boolean(),
+      maskIpAddresses: z
+        .optional(z.boolean())
+        .check(
+          z.describe('Public IP addresses in what is heard of it are masked before anything is stored or sent; without it, as personalData says (S4-23).'),
+        ),
+    }),
+  ),
 });
 
 /** A system: what runs, who owns it and what is needed to bring it back (design.md section 6). */
@@ -242,6 +277,17 @@ export type RouteTarget = z.infer<typeof routeTargetSchema>;
 
 export const severities = ['critical', 'high', 'warning', 'info'] as const;
 
+/** How long a message may wait for others of its group; a `critical` one never waits (docs/adr/0015-attention.md). */
+const routeGroupSchema = z.strictObject({
+  by: z._default(z.enum(['system', 'incident']), 'system').check(z.describe('What is told together.')),
+  waitSeconds: z._default(wholeNumber(0, 900), 30).check(z.describe('How long the first message of a group waits; what is over by then is not told at all.')),
+  intervalSeconds: z._default(wholeNumber(60, 3600), 300).check(z.describe('New incidents of the group are told together, at most so often.')),
+  repeatSeconds: z
+    ._default(wholeNumber(300, 7 * 86_400), 14_400)
+    .check(z.describe('What is still unanswered so long after people were told is told again, marked as a repeat; rounded up to whole intervals.')),
+});
+export type RouteGroup = z.infer<typeof routeGroupSchema>;
+
 /** Who is told about which severities, and by which channel. */
 export const routeSchema = z.strictObject({
   apiVersion: z.literal(perennialApiVersion),
@@ -251,7 +297,12 @@ export const routeSchema = z.strictObject({
     role: nameSchema,
     severities: someOf(z.enum(severities), 4),
     to: someOf(routeTargetSchema, 50),
+    smsPagesPerMonth: z
+      .optional(wholeNumber(0, 100_000))
+      .check(z.describe('How many SMS its phones may get in a calendar month (UTC), 200 without it; beyond it pages go by e-mail and HTTPS only.')),
     description: z.optional(proseOf(1050)),
+    // Optional, not defaulted: a catalog that a version before has published reads as it was, with the same hash.
+    group: z.optional(routeGroupSchema).check(z.describe('How messages that can wait are put together; without it, the defaults of its fields.')),
   }),
 });
 export type NotificationRoute = z.infer<typeof routeSchema>;
@@ -287,6 +338,57 @@ export const windowSchema = z.strictObject({
 });
 export type MaintenanceWindow = z.infer<typeof windowSchema>;
 
+const timeOfDaySchema = z.string().check(z.regex(/^([01]\d|2[0-3]):[0-5]\d$/, broken('timeOfDay')));
+
+export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+/** When somebody can be reached; one whose end is not after its begin ends on the next day. */
+const hoursSchema = z.strictObject({
+  timeZone: z
+    ._default(z.string().check(z.maxLength(64), z.refine(isTimeZone, broken('timeZone'))), 'Etc/UTC')
+    .check(z.describe('IANA time zone of the hours.')),
+  days: z._default(someOf(z.enum(weekdays), weekdays.length), [...weekdays]).check(z.describe('On which days they begin.')),
+  from: timeOfDaySchema,
+  to: timeOfDaySchema,
+});
+
+export const notificationChannels = ['https', 'email', 'sms'] as const;
+
+const escalationLevelSchema = z.strictObject({
+  afterMinutes: wholeNumber(1, 1440).check(z.describe('So long after the incident began to wait for a person, in the first round.')),
+  roles: someOf(nameSchema, 10).check(z.describe('Who is asked: roles of routes, or owner, operators, developers, business of the system.')),
+  channels: z._default(someOf(z.enum(notificationChannels), notificationChannels.length), [...notificationChannels]),
+  hours: z.optional(hoursSchema).check(z.describe('Outside of these hours the level is passed over.')),
+});
+export type EscalationLevel = z.infer<typeof escalationLevelSchema>;
+
+const escalationSpecSchema = z
+  .strictObject({
+    systems: listOf(nameSchema, 200).check(z.describe('None: every system that no other document of this kind names.')),
+    severities: z._default(someOf(z.enum(severities), 4), ['critical', 'high']).check(z.describe('What wakes people; the others wait for the digest.')),
+    levels: someOf(escalationLevelSchema, 10),
+    repeats: z._default(wholeNumber(0, 20), 2).check(z.describe('How often all levels are asked again when nobody answers.')),
+    repeatAfterMinutes: z._default(wholeNumber(1, 1440), 30).check(z.describe('From the last level of a round to the first one of the next.')),
+    acknowledgedForMinutes: z
+      ._default(wholeNumber(1, 1440), 30)
+      .check(z.describe('An incident that was acknowledged and is still neither repaired nor calm after this time pages again.')),
+  })
+  .check(
+    z.refine(({ levels }) => levels.every(({ afterMinutes }, index) => index === 0 || afterMinutes > (levels[index - 1]?.afterMinutes ?? 0)), {
+      error: broken('risingLevels'),
+      path: ['levels'],
+    }),
+  );
+
+/** Who is asked next when nobody acknowledges an incident; without a document of this kind the built-in levels hold (docs/incidents.md). */
+export const escalationPolicySchema = z.strictObject({
+  apiVersion: z.literal(perennialApiVersion),
+  kind: z.literal('EscalationPolicy'),
+  metadata: metadataSchema,
+  spec: escalationSpecSchema,
+});
+export type EscalationPolicy = z.infer<typeof escalationPolicySchema>;
+
 /** Where a compiled catalog came from. */
 export const provenanceSchema = z.strictObject({
   hash: z
@@ -310,6 +412,7 @@ const contentShape = {
   routes: z.array(routeSchema).check(z.maxLength(maximumDocumentsPerKind)),
   // Absent in what a version before this one has published.
   windows: z.optional(z.array(windowSchema).check(z.maxLength(maximumDocumentsPerKind))),
+  escalations: z.optional(z.array(escalationPolicySchema).check(z.maxLength(maximumDocumentsPerKind))),
   objectives: z.array(serviceLevelObjectiveSchema).check(z.maxLength(maximumDocumentsPerKind)),
   services: z.array(serviceSchema).check(z.maxLength(maximumDocumentsPerKind)),
 };

@@ -1,4 +1,4 @@
-import { quotient } from './exact.ts';
+import { type Fraction, quotient } from './exact.ts';
 import type { Target } from './target.ts';
 
 /*
@@ -10,7 +10,7 @@ import type { Target } from './target.ts';
 /** The severities burn alerts use; design.md section 2. */
 export type BurnSeverity = 'critical' | 'high' | 'warning';
 
-interface BurnRatePair {
+export interface BurnRatePair {
   readonly severity: BurnSeverity;
   readonly longWindowSeconds: number;
   readonly shortWindowSeconds: number;
@@ -44,6 +44,12 @@ export interface BurnRateAlert extends BurnRatePair {
 /** The factor as a fraction: budgetPercent/100 × window/long window. */
 function factorParts(pair: BurnRatePair, windowSeconds: number): readonly [bigint, bigint] {
   return [BigInt(pair.budgetPercent) * BigInt(windowSeconds), 100n * BigInt(pair.longWindowSeconds)];
+}
+
+/** The burn rate above which a pair fires, exactly. */
+export function burnFactor(pair: BurnRatePair, windowSeconds: number): Fraction {
+  const [numerator, denominator] = factorParts(pair, windowSeconds);
+  return { numerator, denominator };
 }
 
 /** At most 4 digits, for texts only. */

@@ -1,5 +1,7 @@
 import { durationSeconds, timeSliceSeconds } from '../catalog/durations.ts';
 import type { Objective } from '../catalog/openslo.ts';
+import type { RatioMetric } from '../catalog/openslo-indicator.ts';
+import { readableSource } from '../catalog/openslo-sources.ts';
 import type { CompiledCatalog, ServiceLevelObjective } from '../catalog/schema.ts';
 import { RetryableError } from '../environment/errors.ts';
 import type { Clock, Log, Scope } from '../environment/ports.ts';
@@ -98,15 +100,16 @@ function select(document: ServiceLevelObjective, objective: Objective, index: nu
   const { spec, metadata } = document;
   const [window] = spec.timeWindow;
   const windowSeconds = window?.isRolling === true ? durationSeconds(window.duration) : undefined;
-  const { ratioMetric } = spec.indicator.spec;
   if (windowSeconds === undefined) return 'calendar windows are not evaluated by this version';
   if (spec.budgetingMethod !== 'Timeslices' || timeSliceSeconds(objective.timeSliceWindow ?? 0) !== sliceSeconds)
     return 'only Timeslices of one minute are evaluated by this version';
+  const ratioMetric = spec.indicator?.spec.ratioMetric;
   if (ratioMetric === undefined) return 'only ratio indicators are evaluated by this version';
   const promise = promiseOf(objective);
   if (typeof promise === 'string') return promise;
   const name = spec.objectives.length === 1 ? metadata.name : `${metadata.name}-${index + 1}`;
-  return { name, system: spec.service, windowSeconds, ...promise, ...queriesOf(name, ratioMetric) };
+  const queries = queriesOf(name, ratioMetric);
+  return typeof queries === 'string' ? queries : { name, system: spec.service, windowSeconds, ...promise, ...queries };
 }
 
 function promiseOf(objective: Objective): Pick<Evaluated, 'target' | 'sliceTarget'> | string {
@@ -116,15 +119,13 @@ function promiseOf(objective: Objective): Pick<Evaluated, 'target' | 'sliceTarge
   return sliceTarget.kind === 'refused' ? sliceTarget.reason : { target, sliceTarget };
 }
 
-type RatioMetric = NonNullable<ServiceLevelObjective['spec']['indicator']['spec']['ratioMetric']>;
-
-function queriesOf(name: string, { good, bad, total }: RatioMetric): Pick<Evaluated, 'good' | 'total' | 'countsBad'> {
-  const numerator = good ?? bad ?? total;
-  return {
-    good: queryOf(`${name}:good`, numerator.metricSource.spec),
-    total: queryOf(`${name}:total`, total.metricSource.spec),
-    countsBad: good === undefined,
-  };
+function queriesOf(name: string, { good, bad, total }: RatioMetric): Pick<Evaluated, 'good' | 'total' | 'countsBad'> | string {
+  const numerator = good ?? bad;
+  if (numerator === undefined || total === undefined) return 'only good or bad events of a total are evaluated by this version';
+  const counted = readableSource(numerator.metricSource);
+  const all = readableSource(total.metricSource);
+  if (counted.kind !== 'cloudwatch' || all.kind !== 'cloudwatch') return 'only CloudWatch metrics are evaluated by this version';
+  return { good: queryOf(`${name}:good`, counted.metric), total: queryOf(`${name}:total`, all.metric), countsBad: good === undefined };
 }
 
 type CatalogMetric = { readonly namespace: string; readonly metric: string; readonly dimensions: Readonly<Record<string, string>> };
@@ -234,6 +235,7 @@ async function attributeShares(ports: EvaluatePorts, objective: Evaluated, { bef
   }
 }
 
+/** What is bad while its calm is being verified may still be its doing: the interval ends when it is over. */
 function intervalOf({ id, openedAt, resolvedAt }: Incident): ChargeableInterval {
   return { id, from: openedAt, ...(resolvedAt === undefined ? {} : { to: resolvedAt }) };
 }

@@ -30,6 +30,33 @@ export function fractionOf(value: number): Fraction | undefined {
   return exponent >= 0 ? { numerator: digits * 10n ** BigInt(exponent), denominator: 1n } : { numerator: digits, denominator: 10n ** BigInt(-exponent) };
 }
 
+/** `a + b`. */
+export function sumOf(a: Fraction, b: Fraction): Fraction {
+  if (a.denominator === b.denominator) return { numerator: a.numerator + b.numerator, denominator: a.denominator };
+  return { numerator: a.numerator * b.denominator + b.numerator * a.denominator, denominator: a.denominator * b.denominator };
+}
+
+/** `a × b`. */
+export function productOf(a: Fraction, b: Fraction): Fraction {
+  return { numerator: a.numerator * b.numerator, denominator: a.denominator * b.denominator };
+}
+
+/** `a / b`; 0 when `b` is 0: what may not fail and has not been there has not failed. */
+export function ratioOf(a: Fraction, b: Fraction): Fraction {
+  if (b.numerator === 0n) return { numerator: 0n, denominator: 1n };
+  return { numerator: a.numerator * b.denominator, denominator: a.denominator * b.numerator };
+}
+
+/** Whether `a > b`, strictly and without rounding. */
+export function isGreater(a: Fraction, b: Fraction): boolean {
+  return a.numerator * b.denominator > b.numerator * a.denominator;
+}
+
+/** A fraction as the number closest to it. */
+export function numberOf({ numerator, denominator }: Fraction): number {
+  return quotient(numerator, denominator);
+}
+
 /** Digits behind the point of a quotient: more than a double can tell apart. */
 const QUOTIENT_SCALE = 10n ** 30n;
 

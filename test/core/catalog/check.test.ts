@@ -90,7 +90,7 @@ describe('a catalog without mistakes', () => {
       network: { subnets: [] },
     });
     expect(catalog?.policies[0]?.spec).toMatchObject({ mode: 'auto', pendingSeconds: 60, quarantineHours: 96, caps: { maxInFlight: 5, maxAttemptsPerDay: 3 } });
-    expect(catalog?.objectives[0]?.spec.indicator.spec.ratioMetric?.counter).toBe(false);
+    expect(catalog?.objectives[0]?.spec.indicator?.spec.ratioMetric?.counter).toBe(false);
   });
 
   it('makes a policy that says nothing a dry run over the two built-in triggers', () => {
@@ -304,10 +304,10 @@ const mistakes: readonly Mistake[] = [
   ],
   [
     'a reference to an SLI',
-    { slo: ['  indicator:', '  indicatorRef: other\n  indicator:'] },
-    ['slo', 6, 3, 'spec.indicatorRef'],
-    /indicatorRef is not read/,
-    /under "indicator"/,
+    { slo: [slo.slice(slo.indexOf('  indicator:'), slo.indexOf('  timeWindow:')), '  indicatorRef: other\n'] },
+    ['slo', 6, 17, 'spec.indicatorRef'],
+    /there is no SLI named "other"/,
+    /Add a document of kind SLI/,
   ],
   ['a wrong apiVersion', { slo: ['openslo/v1', 'perennial/v1'] }, ['slo', 1, 13, 'apiVersion'], /kind SLO has the apiVersion openslo\/v1/, /openslo\/v1/],
   ['a misspelt kind', { policy: ['RemediationPolicy', 'RemediationPolice'] }, ['policy', 2, 7, 'kind'], /unknown kind/, /Did you mean "RemediationPolicy"\?/],

@@ -48,8 +48,8 @@ describe('OpenSLO values', () => {
   });
 
   it('reads slices: a number counts minutes', () => {
-    expect([1, 5, '1m', '60s', '1h'].map(timeSliceSeconds)).toEqual([60, 300, 60, 60, 3600]);
-    expect([0, 7, 1.5, '30s', '2h', 'x'].map(timeSliceSeconds)).toEqual(Array.from({ length: 6 }, () => undefined));
+    expect([1, 5, '1m', '60s', '1h', '2h', '1d'].map(timeSliceSeconds)).toEqual([60, 300, 60, 60, 3600, 7200, 86_400]);
+    expect([0, 7, 1.5, '30s', '5h', 'x'].map(timeSliceSeconds)).toEqual(Array.from({ length: 6 }, () => undefined));
   });
 
   it('gives the same ratio for target and targetPercent', () => {
