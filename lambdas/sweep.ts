@@ -1,9 +1,9 @@
 import { createSweepPorts } from '../aws/fleet/sweep-ports.ts';
 import { readEnvironment } from '../aws/runtime/environment.ts';
-import { createVersionSweep } from '../aws/runtime/function-versions.ts';
 import { createSignalQueue } from '../aws/runtime/adapters.ts';
 import { createMeter } from '../aws/runtime/metrics.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
+import { createChores } from '../aws/runtime/sweep-chores.ts';
 import { sendDigest } from '../core/incidents/digest.ts';
 import { resendUnanswered } from '../core/incidents/notify.ts';
 import { sweep, type SweepSummary } from '../core/inventory/sweep.ts';
@@ -13,9 +13,9 @@ const environment = readEnvironment('sweep');
 const platform = createPlatform('sweep', environment);
 const meter = createMeter('sweep');
 const ports = { ...platform, ...createSweepPorts(platform), queue: createSignalQueue(environment.SIGNALS_QUEUE_URL) };
-const sweepVersions = createVersionSweep(platform, environment);
+const doChores = createChores(platform, environment, meter);
 
-/** The level-triggered truth: inventory, captures, verified images, notifications without an outcome, repairs to be tried again, and old function versions. */
+/** The level-triggered truth: inventory, captures, verified images, notifications without an outcome, repairs to be tried again, subscriptions, and old function versions. */
 export async function handler(): Promise<SweepSummary> {
   const catalog = await platform.catalog();
   const summary = await sweep(ports, catalog);
@@ -23,7 +23,7 @@ export async function handler(): Promise<SweepSummary> {
   if (failed.length > 0) platform.log.error('Notifications could not be sent', { failed });
   const retries = await retryRepairs(ports, catalog);
   platform.log[retries.problems.length === 0 ? 'info' : 'error']('Repairs that are tried again', { ...retries });
-  await sweepVersions();
+  await doChores();
   meter.count('SweepsCompleted');
   meter.flush();
   return summary;

@@ -1,5 +1,6 @@
 import { type MessageAttributeValue, PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import { PermanentError } from '../../core/environment/errors.ts';
+import { audienceRoles } from '../../core/incidents/audience.ts';
 import type { NotificationMessage, NotificationPublisher } from '../../core/incidents/ports.ts';
 import { utf8Bytes } from '../../core/records/limits.ts';
 import { callAws } from './aws-errors.ts';
@@ -18,8 +19,8 @@ const MAX_SUBJECT_CHARACTERS = 100;
 const MAX_SMS_CHARACTERS = 160;
 
 /**
- * Publishes to the topic of the severity. Who gets what is decided by the subscriptions' filters on `severity`, `channels`
- * and `system`; each protocol gets its own text. Too much text is cut and says so: a long page is better than none.
+ * Publishes to the topic of the severity. Who gets what is decided by the subscriptions' filters on `channels`, `roles`, `severity`,
+ * `system` and `step`; each protocol gets its own text. Too much text is cut and says so: a long page is better than none.
  */
 export class SnsNotificationPublisher implements NotificationPublisher {
   readonly #options: SnsNotificationPublisherOptions;
@@ -79,6 +80,9 @@ function attributesOf(message: NotificationMessage): Record<string, MessageAttri
   return {
     severity: { DataType: 'String', StringValue: message.severity },
     channels: { DataType: 'String.Array', StringValue: JSON.stringify(message.channels) },
+    // Without roles it is everybody's: the roles that every catalog may have a route for, so that no filter loses it.
+    roles: { DataType: 'String.Array', StringValue: JSON.stringify(message.roles === undefined || message.roles.length === 0 ? audienceRoles : message.roles) },
+    ...(message.step === undefined ? {} : { step: { DataType: 'String', StringValue: message.step } }),
     ...(message.system === undefined || message.system === '' ? {} : { system: { DataType: 'String', StringValue: message.system } }),
   };
 }

@@ -5,7 +5,10 @@ import { createCatalogCache } from '../../core/catalog/cached.ts';
 import { readDocument, readPointer } from '../../core/catalog/published.ts';
 import type { CompiledCatalog } from '../../core/catalog/schema.ts';
 import type { Clock, Hasher, Scope } from '../../core/environment/ports.ts';
+import { smsLimitsOf } from '../../core/incidents/flush-bundles.ts';
+import { limitPublisher } from '../../core/incidents/limited-publisher.ts';
 import type { NotificationPublisher } from '../../core/incidents/ports.ts';
+import type { SmsLimits } from '../../core/incidents/sms-bundles.ts';
 import type { RecordStore } from '../../core/records/store.ts';
 import { createJournal, type RemediationJournal } from '../../core/remediation/journal.ts';
 import { boundedClientOptions } from '../platform/client-options.ts';
@@ -58,14 +61,16 @@ interface TopicsEnvironment extends RecordsEnvironment {
 
 /** A record keeper that can also tell people. */
 export interface Platform extends RecordKeeper {
+  /** With the limits of each channel. */
   readonly publisher: NotificationPublisher;
+  readonly smsLimits: () => Promise<SmsLimits>;
   readonly consoleDocuments: readonly string[];
   readonly journal: RemediationJournal;
 }
 
 export function createPlatform(serviceName: string, environment: TopicsEnvironment): Platform {
   const keeper = createRecordKeeper(serviceName, environment);
-  const publisher = new SnsNotificationPublisher({
+  const unlimited = new SnsNotificationPublisher({
     client: new SNSClient(boundedClientOptions),
     topicArns: {
       critical: environment.TOPIC_CRITICAL_ARN,
@@ -74,6 +79,8 @@ export function createPlatform(serviceName: string, environment: TopicsEnvironme
       info: environment.TOPIC_INFO_ARN,
     },
   });
+  const smsLimits = async () => smsLimitsOf(await keeper.catalog());
+  const publisher = limitPublisher({ ...keeper, publisher: unlimited, smsLimits });
   const consoleDocuments = environment.CONSOLE_DOCUMENTS?.split(',') ?? [];
-  return { ...keeper, publisher, consoleDocuments, journal: createJournal({ ...keeper, publisher, consoleDocuments }) };
+  return { ...keeper, publisher, smsLimits, consoleDocuments, journal: createJournal({ ...keeper, publisher, consoleDocuments }) };
 }

@@ -64,6 +64,7 @@ export function createSignalIntake(platform: Platform, environment: Environment)
       try {
         await takeInMessage(batch, catalog, message);
         meter.count('SignalsTakenIn');
+        meter.count('SignalsRejected', message.read.rejected.length);
       } catch (error) {
         // Back to the queue: after three tries it is in the dead-letter queue, which has an alarm.
         platform.log.error('A signal could not be taken in', { error });

@@ -1,5 +1,6 @@
 import { textsOfRule } from '../catalog/rules.ts';
 import * as z from 'zod/mini';
+import { present } from '../environment/present.ts';
 import type { Hasher, Scope } from '../environment/ports.ts';
 import { addTimelineEvent, type IncidentPorts, listOpenIncidents } from '../incidents/incidents.ts';
 import type { Incident } from '../incidents/record.ts';
@@ -13,6 +14,7 @@ import {
   deployEventDetailSchema,
   deployEventTypes,
   type Deployment,
+  type DeployGate,
   type DeploymentEventRecord,
   deploymentEventType,
   type DeploymentKind,
@@ -26,6 +28,8 @@ export interface DeployEvent {
   /** `perennial`, `aws.codedeploy` … */
   readonly source: string;
   readonly detail: DeployDetail;
+  /** What the error budget says to it; of a beginning only. */
+  readonly gate?: DeployGate | undefined;
 }
 
 /** A deploy event after it was recorded. */
@@ -56,7 +60,16 @@ export async function recordDeployment(ports: IncidentPorts, event: DeployEvent)
   const { accountId, region } = scope;
   const id = eventIdOf(hasher, event);
   const findings = findingsOf(event.detail);
-  const record: DeploymentEventRecord = { ...event.detail, id, accountId, region, kind: event.kind, source: event.source, findings: [...findings] };
+  const record: DeploymentEventRecord = {
+    ...event.detail,
+    id,
+    accountId,
+    region,
+    kind: event.kind,
+    source: event.source,
+    findings: [...findings],
+    ...present({ gate: event.gate }),
+  };
   await createRecord(store, deploymentEventType, keys.deployment(scope, id), record);
   const openIncidents = (await listOpenIncidents(store, scope)).filter((incident) => incident.system === record.system);
   const text = deploymentSentence({ ...record, state: record.kind });

@@ -45,6 +45,10 @@ export type DeployDetail = z.infer<typeof deployEventDetailSchema>;
 export const findingSchema = z.object({ rule: z.string(), text: z.string() });
 export type Finding = z.infer<typeof findingSchema>;
 
+/** The answer of the error budget policy to a deploy (S2-08). */
+const deployGateSchema = z.object({ answer: z.enum(['go', 'freeze']), reason: z.string() });
+export type DeployGate = z.infer<typeof deployGateSchema>;
+
 /**
  * One deploy event as it was recorded; append-only. A deployment is what its events say together, so that their order of
  * arrival does not matter.
@@ -60,6 +64,8 @@ export const deploymentEventRecordSchema = z.object({
   /** `perennial`, `aws.codedeploy` … */
   source: z.string(),
   findings: z.array(findingSchema),
+  /** What the error budget said to its beginning (S2-08). */
+  gate: z.optional(deployGateSchema),
 });
 export type DeploymentEventRecord = z.infer<typeof deploymentEventRecordSchema>;
 export const deploymentEventType: RecordType<DeploymentEventRecord> = { name: 'deploy event', schema: deploymentEventRecordSchema };
@@ -75,6 +81,8 @@ export interface Deployment extends Omit<DeployDetail, 'at'> {
   readonly startedAt: string;
   /** Of its newest event. */
   readonly changedAt: string;
+  /** What the error budget said to its beginning; absent where that was not heard of. */
+  readonly gate?: DeployGate | undefined;
   /** Of all its events, each rule once. */
   readonly findings: readonly Finding[];
   readonly eventIds: readonly string[];

@@ -30,6 +30,8 @@ const variables = z.object({
   TOPIC_HIGH_ARN: arn,
   TOPIC_WARNING_ARN: arn,
   TOPIC_INFO_ARN: arn,
+  /** Where Perennial's own alarms speak; only its subscriptions are looked at. */
+  TOPIC_PLATFORM_ARN: arn,
   /** Names of the Automation documents of the console stack, with commas between; absent where that stack is left out. */
   CONSOLE_DOCUMENTS: z.optional(z.string().check(z.regex(/^[A-Za-z-]+(,[A-Za-z-]+)*$/, 'must be names with commas between'))),
 });
@@ -49,12 +51,14 @@ export const functionEnvironments = {
   act: z.pick(variables, { ...records, ...topics }),
   /** Ends quarantined instances and what repairs have left behind; starts repairs again that nobody carries on. */
   reap: z.pick(variables, { ...records, ...topics, ...repairs }),
-  /** Compares fleet and records, sends notifications again that have no outcome, deletes function versions that no repair needs. */
-  sweep: z.pick(variables, { ...records, ...topics, ...repairs, SIGNALS_QUEUE_URL: true }),
+  /** Compares fleet and records, subscriptions and catalog; sends notifications again that have no outcome, deletes function versions that no repair needs. */
+  sweep: z.pick(variables, { ...records, ...topics, ...repairs, SIGNALS_QUEUE_URL: true, TOPIC_PLATFORM_ARN: true }),
   /** Asks for failed status checks, for which no event exists. */
   impaired: z.pick(variables, { ...records, SIGNALS_QUEUE_URL: true, SMALL_FLEET_POLL_MINUTES: true }),
   /** Reads the objectives' metrics; a burning budget is a signal. */
   budget: z.pick(variables, { ...records, SIGNALS_QUEUE_URL: true }),
+  /** Looks at every incident each minute: verified, escalated, told. */
+  desk: z.pick(variables, { ...records, ...topics }),
   /** Pages when a repair has not succeeded in time. */
   page: z.pick(variables, { ...records, ...topics }),
   /** Publishes the catalog at deploy. */

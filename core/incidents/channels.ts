@@ -25,6 +25,8 @@ const channelPolicy = {
   // A dry run touches nothing: the trouble is still there.
   'would-have': nobodyRepairs,
   'unknown-instance': nobodyRepairs,
+  // The level says by which channels; without one, by all.
+  escalated: always(page),
   // A yes is wanted now, and a phone is enough to say it.
   'approval-needed': always(page),
   'drill-ended': always(mail),
@@ -35,6 +37,10 @@ const channelPolicy = {
   'dead-letter': always(mail),
   digest: always(mail),
   drift: always(mail),
+  // A neighbour reads it; nobody is woken for what another team repairs.
+  upstream: always(mail),
+  // Each says by which channel it goes (limited-publisher.ts): it is what that channel was spared.
+  delivery: always(mail),
 } as const satisfies Record<NotificationStep, Readonly<Record<Severity, Channels>>>;
 
 /** The channels that may deliver a message of this step and severity. */
@@ -46,6 +52,7 @@ export function channelsOf(step: NotificationStep, severity: Severity): Channels
 const leastSeverity: Readonly<Partial<Record<NotificationStep, Severity>>> = {
   // Quieter topics reach no phone.
   'needs-person': 'high',
+  escalated: 'high',
   'approval-needed': 'high',
   'deploy-failed': 'warning',
   'deploy-rolled-back': 'warning',

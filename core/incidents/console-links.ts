@@ -5,7 +5,7 @@ import type { MessageFacts } from './message-facts.ts';
 import type { IncidentStep } from './record.ts';
 
 /** What a person with only a phone can run in the AWS console; the console stack makes a document of each name. */
-export const consoleDocuments = ['Perennial-Pause', 'Perennial-Resume', 'Perennial-Approve', 'Perennial-Abort'] as const;
+export const consoleDocuments = ['Perennial-Pause', 'Perennial-Resume', 'Perennial-Approve', 'Perennial-Abort', 'Perennial-Acknowledge'] as const;
 export type ConsoleDocument = (typeof consoleDocuments)[number];
 
 /** One document to run, with what to type into its form. */
@@ -43,8 +43,20 @@ const targetOf = (system: string | undefined): string => (system === undefined ?
 
 const abort = ({ id }: Remediation): Wanted => ({ document: 'Perennial-Abort', what: 'to stop it at its nearest safe point', parameters: { Remediation: id } });
 
-/** The document that answers the question of a page first. */
-function wantedOf(step: IncidentStep, { incident, remediation }: MessageFacts): readonly Wanted[] {
+/** Whoever has it says so first: until then others are asked (design.md section 9). */
+const acknowledge = (incidentId: string): Wanted => ({
+  document: 'Perennial-Acknowledge',
+  what: 'to say that you have it; nobody else is asked meanwhile',
+  parameters: { Incident: incidentId },
+});
+
+/** The document that answers the question of a page first; in every page the one that acknowledges it. */
+function wantedOf(step: IncidentStep, facts: MessageFacts): readonly Wanted[] {
+  const asked = answersOf(step, facts);
+  return step === 'approval-needed' ? [...asked, acknowledge(facts.incident.id)] : [acknowledge(facts.incident.id), ...asked];
+}
+
+function answersOf(step: IncidentStep, { incident, remediation }: MessageFacts): readonly Wanted[] {
   const target = targetOf(incident.system);
   const pause: Wanted = { document: 'Perennial-Pause', what: 'to keep Perennial from further repairs', parameters: { Target: target } };
   if (remediation === undefined) return [pause];

@@ -1,17 +1,28 @@
+import * as z from 'zod/mini';
+import type { System } from '../catalog/schema.ts';
+import { listDeployments } from '../deployments/deployments.ts';
+import type { Deployment } from '../deployments/record.ts';
+import { deploymentPhrase } from '../deployments/sentence.ts';
 import type { Clock, Scope } from '../environment/ports.ts';
-import { addSeconds, type Timestamp } from '../environment/time.ts';
-import { keys } from '../records/keys.ts';
-import { readRecord } from '../records/record-type.ts';
+import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
+import { systemRecordType } from '../inventory/records.ts';
+import { keys, partitions } from '../records/keys.ts';
+import { parseRecord, readRecord, type RecordType, updateRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
-import { listRemediations } from '../remediation/history.ts';
 import { type RecoveryTimes, recoveryTimes } from '../remediation/recovery-times.ts';
 import type { Remediation } from '../remediation/record.ts';
 import { judgeWouldHave, type WouldHave } from '../remediation/would-have.ts';
-import { perennial } from './commands.ts';
-import type { ComposedMessage } from './message-facts.ts';
-import { durationText, plain, smsText, subjectText } from './message-text.ts';
+import { type BudgetFigure, listBudgets } from '../slo/evaluate.ts';
+import { composeDigest, type DigestRole, digestRoles } from './digest-text.ts';
+import { plain } from './message-text.ts';
+import { type Noise, noiseOf } from './noise.ts';
 import { notify, type NotifyPorts, type NotifyResult } from './notify.ts';
-import { incidentType } from './record.ts';
+import { type Past, readPast } from './past.ts';
+import { datedActions, type DatedAction } from './post-mortem-draft.ts';
+import { listOpenPostMortems, openPostMortem } from './post-mortem-reading.ts';
+import { type PostMortem, postMortemReason } from './post-mortem.ts';
+import { type Incident, incidentType, isOver } from './record.ts';
+import { type Toil, toilOf } from './toil.ts';
 
 /** What the week was like, as numbers. */
 export interface Digest {
@@ -20,13 +31,55 @@ export interface Digest {
   readonly recoveries: readonly RecoveryTimes[];
   readonly vetoes: readonly { readonly guardrail: string; readonly count: number }[];
   readonly wouldHave: readonly WouldHave[];
+  /** Those that began in the week, newest first; at most 400. */
+  readonly incidents: readonly DigestIncident[];
+  /** Of systems with a deploy in the week. */
+  readonly deploys: readonly DigestDeploys[];
+  readonly budgets: readonly Pick<BudgetFigure, 'objective' | 'system' | 'sli' | 'remainingRatio'>[];
+  /** Post-mortems that are asked for and not closed, the oldest first. */
+  readonly postMortems: readonly { readonly incidentId: string; readonly system: string | null; readonly because: string; readonly ageDays: number }[];
+  /** Open ones of all post-mortems, the longest open first. */
+  readonly actions: readonly DigestAction[];
+  readonly toil: Pick<Toil, 'interventions' | 'minutes' | 'rows'>;
+  readonly noise: Pick<Noise, 'withoutAction' | 'pointless' | 'meanAcknowledgeSeconds' | 'customerShare'>;
+}
+
+export interface DigestIncident {
+  readonly id: string;
+  readonly system: string | null;
+  readonly severity: Incident['severity'];
+  readonly title: string;
+  readonly impact: string;
+  readonly openedAt: Timestamp;
+  /** `null` while it lasts. */
+  readonly durationSeconds: number | null;
+  readonly isRepairedByMachine: boolean;
+  /** Part of a whole budget; `null` where none is measured. */
+  readonly budgetShare: number | null;
+  /** A deploy of its system that ended at most an hour before it (S3-26). */
+  readonly afterDeploy: { readonly text: string; readonly secondsBefore: number } | null;
+}
+
+export interface DigestDeploys {
+  readonly system: string;
+  readonly deploys: number;
+  readonly failed: number;
+  readonly rolledBack: number;
+}
+
+export interface DigestAction extends Pick<DatedAction, 'id' | 'text' | 'type' | 'owner' | 'dueOn' | 'ageDays' | 'isOverdue'> {
+  readonly incidentId: string;
 }
 
 const WEEK_SECONDS = 7 * 86_400;
 /** Monday 06:00 UTC: before the week's first meeting in Europe, after the weekend everywhere. */
 const DIGEST_WEEKDAY = 1;
 const DIGEST_HOUR = 6;
-const MAX_REMEDIATIONS = 1000;
+const MAX_SYSTEMS = 200;
+const SYSTEMS_AT_ONCE = 8;
+const DAY_SECONDS = 86_400;
+/** A deploy this short before an incident is named beside it (S3-26). */
+const AFTER_DEPLOY_SECONDS = 3600;
 
 /** The newest moment at which a digest was due. */
 export function digestDueAt(now: Timestamp): Timestamp {
@@ -36,17 +89,100 @@ export function digestDueAt(now: Timestamp): Timestamp {
   return due <= now ? due : addSeconds(due, -WEEK_SECONDS);
 }
 
-/** Pure: the week's repairs, newest first, as a digest. */
-export function digestOf(remediations: readonly Remediation[], wouldHave: readonly WouldHave[], to: Timestamp): Digest {
-  const vetoed = remediations.filter(({ state }) => state === 'vetoed').map(({ failure }) => failure?.guardrail ?? 'unknown');
-  const guardrails = [...new Set(vetoed)].map((guardrail) => ({ guardrail, count: vetoed.filter((name) => name === guardrail).length }));
+/** What a digest is made of; each part bounded by who read it. */
+export interface DigestSources {
+  /** Decided in the week, newest first. */
+  readonly remediations: readonly Remediation[];
+  readonly wouldHave: readonly WouldHave[];
+  readonly past: Past;
+  readonly deployments: readonly Deployment[];
+  readonly budgets: readonly BudgetFigure[];
+  readonly postMortems: readonly PostMortem[];
+}
+
+/** Pure: the week until `to` as a digest. */
+export function digestOf({ remediations, wouldHave, past, deployments, budgets, postMortems }: DigestSources, to: Timestamp): Digest {
+  const from = addSeconds(to, -WEEK_SECONDS);
+  const { interventions, minutes, rows } = toilOf(past);
+  const { withoutAction, pointless, meanAcknowledgeSeconds, customerShare } = noiseOf(past);
   return {
-    from: addSeconds(to, -WEEK_SECONDS),
+    from,
     to,
     recoveries: recoveryTimes(remediations),
-    vetoes: guardrails.toSorted((left, right) => right.count - left.count || (left.guardrail < right.guardrail ? -1 : 1)),
+    vetoes: vetoesOf(remediations),
     wouldHave,
+    incidents: past.incidents.map(({ incident }) => digestIncident(incident, past.remediations, deployments)),
+    deploys: deploysOf(deployments.filter(({ changedAt }) => changedAt > from && changedAt <= to)),
+    budgets: budgets.map(({ objective, system, sli, remainingRatio }) => ({ objective, system, sli, remainingRatio })),
+    postMortems: duePostMortems(past, postMortems, to),
+    actions: openActions(postMortems, to),
+    toil: { interventions, minutes, rows },
+    noise: { withoutAction, pointless, meanAcknowledgeSeconds, customerShare },
   };
+}
+
+function vetoesOf(remediations: readonly Remediation[]): Digest['vetoes'] {
+  const vetoed = remediations.filter(({ state }) => state === 'vetoed').map(({ failure }) => failure?.guardrail ?? 'unknown');
+  const guardrails = [...new Set(vetoed)].map((guardrail) => ({ guardrail, count: vetoed.filter((name) => name === guardrail).length }));
+  return guardrails.toSorted((left, right) => right.count - left.count || (left.guardrail < right.guardrail ? -1 : 1));
+}
+
+function digestIncident(incident: Incident, remediations: readonly Remediation[], deployments: readonly Deployment[]): DigestIncident {
+  const { id, system, severity, title, impact, openedAt, resolvedAt, budgetShare } = incident;
+  const before = deployments
+    .filter((deployment) => deployment.system === system && deployment.changedAt <= openedAt)
+    .toSorted((left, right) => (left.changedAt < right.changedAt ? 1 : -1))[0];
+  const secondsBefore = before === undefined ? Number.POSITIVE_INFINITY : secondsBetween(before.changedAt, openedAt);
+  return {
+    id,
+    system: system ?? null,
+    severity,
+    title: plain(title),
+    impact: plain(impact),
+    openedAt,
+    durationSeconds: resolvedAt === undefined ? null : Math.max(0, secondsBetween(openedAt, resolvedAt)),
+    isRepairedByMachine: remediations.some(({ incidentId, state, request }) => incidentId === id && state === 'succeeded' && request === undefined),
+    budgetShare: budgetShare?.share ?? null,
+    afterDeploy: before === undefined || secondsBefore > AFTER_DEPLOY_SECONDS ? null : { text: plain(deploymentPhrase(before)), secondsBefore },
+  };
+}
+
+function deploysOf(deployments: readonly Deployment[]): Digest['deploys'] {
+  return [...Map.groupBy(deployments, ({ system }) => system)]
+    .map(([system, same]) => ({
+      system,
+      deploys: same.length,
+      failed: same.filter(({ state }) => state === 'failed' || state === 'stopped').length,
+      rolledBack: same.filter(({ state }) => state === 'rolled-back').length,
+    }))
+    .toSorted((left, right) => (left.system < right.system ? -1 : 1));
+}
+
+const ageDays = (since: Timestamp, to: Timestamp): number => Math.max(0, Math.floor(secondsBetween(since, to) / DAY_SECONDS));
+
+/** Begun ones that were asked for, and incidents of the week that ask for one nobody has begun. */
+function duePostMortems({ incidents, postMortems: all }: Past, open: readonly PostMortem[], to: Timestamp): Digest['postMortems'] {
+  const known = new Set([...all, ...open].map(({ incidentId }) => incidentId));
+  const begun = open.flatMap(({ state, incidentId, system, dueBecause, openedAt }) =>
+    state === 'draft' && dueBecause !== undefined ? [{ incidentId, system: system ?? null, because: plain(dueBecause), ageDays: ageDays(openedAt, to) }] : [],
+  );
+  const asked = incidents.flatMap(({ incident, timeline }) => {
+    const because = known.has(incident.id) || !isOver(incident) ? undefined : postMortemReason(incident, timeline);
+    if (because === undefined) return [];
+    return [{ incidentId: incident.id, system: incident.system ?? null, because, ageDays: ageDays(incident.resolvedAt ?? incident.openedAt, to) }];
+  });
+  return [...begun, ...asked].toSorted((left, right) => right.ageDays - left.ageDays || (left.incidentId < right.incidentId ? -1 : 1));
+}
+
+function openActions(postMortems: readonly PostMortem[], to: Timestamp): readonly DigestAction[] {
+  return postMortems
+    .flatMap(({ incidentId, actions }) =>
+      datedActions(
+        actions.filter(({ state }) => state === 'open'),
+        to,
+      ).map(({ id, text, type, owner, dueOn, ageDays: age, isOverdue }) => ({ incidentId, id, text, type, owner, dueOn, ageDays: age, isOverdue })),
+    )
+    .toSorted((left, right) => right.ageDays - left.ageDays || (left.incidentId < right.incidentId ? -1 : 1));
 }
 
 export interface DigestPorts extends NotifyPorts {
@@ -60,8 +196,23 @@ export async function readDigest({ store, scope, clock }: Pick<DigestPorts, 'sto
   const now = clock.now();
   const to = digestDueAt(now);
   const from = addSeconds(to, -WEEK_SECONDS);
-  const all = await listRemediations(store, scope, MAX_REMEDIATIONS);
+  const past = await readPast({ store, scope }, from, to);
+  const all = past.remediations;
   const week = all.filter(({ timing }) => timing.decidedAt >= from && timing.decidedAt < to);
+  const [deployments, budgets, postMortems] = await Promise.all([
+    readDeployments({ store, scope }),
+    listBudgets(store, scope),
+    listOpenPostMortems({ store, scope }),
+  ]);
+  return digestOf({ remediations: week, wouldHave: await judgeAll({ store, scope }, week, all, now), past, deployments, budgets, postMortems }, to);
+}
+
+async function judgeAll(
+  { store, scope }: Pick<DigestPorts, 'store' | 'scope'>,
+  week: readonly Remediation[],
+  all: readonly Remediation[],
+  now: Timestamp,
+): Promise<readonly WouldHave[]> {
   const past = recoveryTimes(all);
   const judged: WouldHave[] = [];
   for (const remediation of week.filter(({ state }) => state === 'would-have')) {
@@ -69,58 +220,77 @@ export async function readDigest({ store, scope, clock }: Pick<DigestPorts, 'sto
     const repairSeconds = past.find(({ system }) => system === remediation.system)?.p50Seconds ?? undefined;
     judged.push(judgeWouldHave(remediation, incident, repairSeconds, now));
   }
-  return digestOf(week, judged, to);
+  return judged;
 }
+
+/** Of the first 200 systems: one page of events each, eight at a time. */
+async function readDeployments({ store, scope }: Pick<DigestPorts, 'store' | 'scope'>): Promise<readonly Deployment[]> {
+  const page = await store.query(partitions.systems(scope), '', { limit: MAX_SYSTEMS });
+  const names = page.records.map((record) => parseRecord(systemRecordType, record).body.name);
+  const found: Deployment[] = [];
+  for (let start = 0; start < names.length; start += SYSTEMS_AT_ONCE) {
+    const some = await Promise.all(names.slice(start, start + SYSTEMS_AT_ONCE).map((name) => listDeployments(store, scope, name)));
+    found.push(...some.flat());
+  }
+  return found;
+}
+
+/** True when there is nothing to tell anybody: neither what happened nor what is left to do. */
+function isEmpty({ recoveries, vetoes, wouldHave, incidents, deploys, postMortems, actions }: Digest): boolean {
+  return [recoveries, vetoes, wouldHave, incidents, deploys, postMortems, actions].every(({ length }) => length === 0);
+}
+
+/** Which week's digest was seen to last. */
+const digestStateSchema = z.object({ week: z.string(), isEmpty: z.boolean(), at: z.string() });
+const digestStateType: RecordType<z.infer<typeof digestStateSchema>> = { name: 'digest', schema: digestStateSchema };
 
 /**
- * Sends the weekly digest once: the id names the week, so that every later run of the sweep finds it sent. A week in which nothing
- * happened is not worth a mail.
+ * Sends the weekly digest once to each role: the id names the week and the role, and what is done with a week is written down last, so
+ * that every later run of the sweep reads one item and nothing else. A week in which nothing happened is not worth a mail; otherwise
+ * every role gets its own, also to hear that nothing concerns it.
  */
 export async function sendDigest(ports: DigestPorts): Promise<readonly NotifyResult[]> {
-  const id = `digest:${digestDueAt(ports.clock.now()).slice(0, 10)}`;
+  const at = ports.clock.now();
+  const week = digestDueAt(at).slice(0, 10);
+  const key = keys.digest(ports.scope);
+  const known = (await readRecord(ports.store, digestStateType, key))?.body;
+  if (known?.week === week)
+    return known.isEmpty ? [] : digestRoles.map((role) => ({ kind: 'already-sent', id: idOf(week, role), reason: `Sent at ${known.at}` }));
   const digest = await readDigest(ports);
-  if (digest.recoveries.length === 0 && digest.vetoes.length === 0 && digest.wouldHave.length === 0) return [];
-  return [await notify(ports, { id, step: 'digest', severity: 'info', message: composeDigest(digest, ports.scope) })];
+  const results = isEmpty(digest) ? [] : await sendToRoles(ports, digest, week);
+  await updateRecord(ports.store, digestStateType, key, () => ({ week, isEmpty: results.length === 0, at }));
+  return results;
 }
 
-const wouldHaveTitles = { right: 'would have been right', needless: 'would have been needless', open: 'cannot be judged yet' } as const;
+const idOf = (week: string, role: DigestRole): string => `digest:${week}:${role}`;
 
-function wouldHaveLines(wouldHave: readonly WouldHave[]): readonly string[] {
-  const saved = wouldHave.reduce((sum, { savedSeconds }) => sum + savedSeconds, 0);
-  return wouldHave.length === 0
-    ? []
-    : [
-        '',
-        `Dry runs: ${wouldHave.length} repairs would have been made; together they would have saved ${durationText(saved)}.`,
-        ...wouldHave.map(({ system, remediationId, verdict, reason }) => `  ${system} ${remediationId}: ${wouldHaveTitles[verdict]}. ${plain(reason)}.`),
-      ];
+async function sendToRoles(ports: DigestPorts, digest: Digest, week: string): Promise<readonly NotifyResult[]> {
+  // What nobody has begun would be forgotten with its week.
+  for (const { incidentId, because } of digest.postMortems) await beginPostMortem(ports, incidentId, because);
+  const systems = ports.catalog === undefined ? [] : (await ports.catalog()).systems;
+  const results: NotifyResult[] = [];
+  for (const role of digestRoles) {
+    const message = composeDigest(digest, ports.scope, role);
+    results.push(await notify(ports, { id: idOf(week, role), step: 'digest', severity: 'info', message, roles: [...rolesFor(role, systems)] }));
+  }
+  return results;
 }
 
-function recoveryLine({ system, runs, failed, p50Seconds, p95Seconds, rtoSeconds, rtoMetRatio }: RecoveryTimes): string {
-  const times = p50Seconds === null || p95Seconds === null ? 'none recovered' : `median ${durationText(p50Seconds)}, 95 % within ${durationText(p95Seconds)}`;
-  const met = rtoMetRatio === null ? '' : `, RTO of ${durationText(rtoSeconds)} met in ${Math.round(rtoMetRatio * 100)} %`;
-  return `  ${system}: ${runs} recovered, ${failed} failed; ${times}${met}`;
+async function beginPostMortem(ports: DigestPorts, incidentId: string, because: string): Promise<void> {
+  const incident = (await readRecord(ports.store, incidentType, keys.incident(ports.scope, incidentId)))?.body;
+  if (incident !== undefined) await openPostMortem(ports, incident, because);
 }
 
-/** Pure: the same digest gives the same mail. */
-export function composeDigest(digest: Digest, { accountId, region }: Scope): ComposedMessage {
-  const { recoveries, vetoes, wouldHave, from, to } = digest;
-  const runs = recoveries.reduce((sum, row) => sum + row.runs, 0);
-  const head = `Week to ${to.slice(0, 10)}: ${runs} recovered by the machine, ${recoveries.reduce((sum, row) => sum + row.failed, 0)} failed`;
-  return {
-    subject: subjectText(`[info] ${head} (${region})`),
-    text: [
-      `${head}.`,
-      `Account ${accountId}, Region ${region}, from ${from.slice(0, 10)} to ${to.slice(0, 10)}.`,
-      '',
-      'Recovery times:',
-      ...(recoveries.length === 0 ? ['  no repair ran'] : recoveries.map(recoveryLine)),
-      ...(vetoes.length === 0 ? [] : ['', `Vetoes: ${vetoes.map(({ guardrail, count }) => `${guardrail} ${count}`).join(', ')}`]),
-      ...wouldHaveLines(wouldHave),
-      '',
-      `Look closer: ${perennial('remediations', { accountId, region })}`,
-    ].join('\n'),
-    sms: smsText([head]),
-    data: { step: 'digest', accountId, region, ...digest },
-  };
+const MAX_NAMES = 150;
+
+/**
+ * Whose a digest is: the role, and the teams that the catalog gives it. Who gets the one for operators, which has everything, gets no
+ * other.
+ */
+export function rolesFor(role: DigestRole, systems: readonly Pick<System, 'spec'>[]): readonly string[] {
+  const owners = systems.map(({ spec }) => spec.owners);
+  const answering = ['operators', 'owner', ...owners.flatMap(({ owner, operators }) => [owner, ...operators])];
+  const names =
+    role === 'operators' ? answering : [role, ...owners.flatMap((teams) => teams[role])].filter((name) => name === role || !answering.includes(name));
+  return [...new Set(names)].slice(0, MAX_NAMES);
 }

@@ -4,6 +4,7 @@ import type { Scope } from '../environment/ports.ts';
 import type { Timestamp } from '../environment/time.ts';
 import type { Remediation } from '../remediation/record.ts';
 import type { Eta } from './eta.ts';
+import type { Background } from './background.ts';
 import type { Incident } from './record.ts';
 
 /** What a message about an incident is written from. */
@@ -23,6 +24,8 @@ export interface MessageFacts {
   readonly dependants?: readonly string[] | undefined;
   /** Names of the documents that a phone can run here; empty or absent where none is deployed. */
   readonly consoleDocuments?: readonly string[] | undefined;
+  /** What helps whoever is asked to do something; read only for such steps. */
+  readonly background?: Background | undefined;
 }
 
 /** What a message about a deploy is written from. */

@@ -61,7 +61,17 @@ export function smsText(parts: readonly string[]): string {
     .map((part) => plain(part))
     .filter((part) => part !== '')
     .map(sentence)
-    .join(' ')
+    .join(' ');
+  const spelt = isCheap.test(line) ? line : cheapened(line);
+  return spelt.length <= MAX_SMS_CHARACTERS ? spelt : `${spelt.slice(0, MAX_SMS_CHARACTERS - 3).trimEnd()}...`;
+}
+
+/** Printable ASCII without brackets, braces, tilde, caret, backquote, backslash and bar: almost every line. */
+const isCheap = /^[ -Z_a-z]*$/;
+
+/** The same line in characters that cost one place each. */
+function cheapened(line: string): string {
+  return line
     .normalize('NFKD')
     .replaceAll(/\p{Mark}/gu, '')
     .replaceAll(/[[{]/g, '(')
@@ -69,5 +79,4 @@ export function smsText(parts: readonly string[]): string {
     .replaceAll(/[–—~]/g, '-')
     .replaceAll('…', '...')
     .replaceAll(/[^ -~]|[`^\\|]/gu, '?');
-  return line.length <= MAX_SMS_CHARACTERS ? line : `${line.slice(0, MAX_SMS_CHARACTERS - 3).trimEnd()}...`;
 }

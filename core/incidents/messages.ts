@@ -1,8 +1,9 @@
 import type { DeploymentKind } from '../deployments/record.ts';
 import { deploymentPhrase, versionText } from '../deployments/sentence.ts';
 import { present } from '../environment/present.ts';
-import { secondsBetween } from '../environment/time.ts';
+import { secondsBetween, type Timestamp } from '../environment/time.ts';
 import type { Remediation } from '../remediation/record.ts';
+import { backgroundData, backgroundLines } from './background-text.ts';
 import { notifiedSeverity } from './channels.ts';
 import { nextLines, perennial } from './commands.ts';
 import { consoleLines, consoleLinks } from './console-links.ts';
@@ -37,6 +38,7 @@ export function composeMessage(step: MessageStep, facts: MessageFacts): Composed
       '',
       ...nextLines(asksPerson, next, incident),
       ...consoleLines(links, incident),
+      ...backgroundLines(facts.background, incident),
       ...(card.length === 0 ? [] : ['', 'From the inventory:', ...card.map(({ label, value }) => `  ${label}: ${value}`)]),
     ].join('\n'),
     sms: smsText([
@@ -54,6 +56,7 @@ export function composeMessage(step: MessageStep, facts: MessageFacts): Composed
       commands: next,
       ...(links.length === 0 ? {} : { console: links.map(({ document, url, parameters }) => ({ document, url, parameters })) }),
       inventory: Object.fromEntries(card.map(({ label, value }) => [label, value])),
+      ...backgroundData(facts.background),
     },
     ...present({ system: incident.system }),
   };
@@ -203,20 +206,29 @@ export function composeDeployMessage(facts: DeployMessageFacts): ComposedMessage
   };
 }
 
+function statedOr(text: string | undefined, otherwise: string): string {
+  return text === undefined || text === '' ? otherwise : text;
+}
+
+function startedText(kind: DeploymentKind, startedAt: Timestamp, changedAt: Timestamp): string {
+  const started = `Started: ${momentText(startedAt)}`;
+  if (kind === 'started') return started;
+  return `${started}; ${deployHeadlines[kind].replace('deploy ', '')} after ${durationText(secondsBetween(startedAt, changedAt))}`;
+}
+
 function deployRows({ deployment, kind, system }: DeployMessageFacts): readonly string[] {
-  const { accountId, region, previousVersion, approver, databaseChange, rollbackTested, startedAt, changedAt } = deployment;
+  const { accountId, region, previousVersion, approver, databaseChange, rollbackTested, startedAt, changedAt, gate } = deployment;
   const way = kind === 'rolled-back' ? 'Runs again' : 'Way back';
   return [
     `What: ${versionText(deployment)}`,
     `Where: account ${accountId}, Region ${region}, system ${deployment.system}`,
-    `Impact if it goes wrong: ${system === undefined || system.spec.impact === '' ? 'not stated in the catalog' : system.spec.impact}`,
+    `Impact if it goes wrong: ${statedOr(system?.spec.impact, 'not stated in the catalog')}`,
     `Owner: ${system?.spec.owners.owner ?? 'unknown (the system is not in the catalog)'}`,
     `${way}: ${previousVersion === '' ? 'not stated' : `version ${previousVersion}`}; rollback ${rollbackTested ? 'tested' : 'not tested'}`,
+    ...(gate === undefined || kind !== 'started' ? [] : [`Error budget says: ${gate.answer}. ${gate.reason}`]),
     `Database: ${databaseChange ? 'changed by this deploy' : 'not changed'}`,
-    `Announced by: ${deployment.deployer === '' ? 'not stated' : deployment.deployer}${approver === undefined ? '' : `, approved by ${approver}`}`,
-    kind === 'started'
-      ? `Started: ${momentText(startedAt)}`
-      : `Started: ${momentText(startedAt)}; ${deployHeadlines[kind].replace('deploy ', '')} after ${durationText(secondsBetween(startedAt, changedAt))}`,
+    `Announced by: ${statedOr(deployment.deployer, 'not stated')}${approver === undefined ? '' : `, approved by ${approver}`}`,
+    startedText(kind, startedAt, changedAt),
   ];
 }
 

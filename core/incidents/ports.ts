@@ -7,8 +7,12 @@ export interface NotificationMessage {
   readonly notificationId: string;
   /** Chooses the topic. */
   readonly severity: 'critical' | 'high' | 'warning' | 'info';
-  /** The only channels that may deliver it; 1 to 3. */
-  readonly channels: readonly NotificationChannel[];
+  /** The only channels that may deliver it; 1 to 3. `heartbeat` is the mailbox of the watchdog, and nobody else's. */
+  readonly channels: readonly (NotificationChannel | 'heartbeat')[];
+  /** Whose it is: roles and names of teams (audience.ts), at most 160. Absent: everybody's. Subscriptions filter on it. */
+  readonly roles?: readonly string[];
+  /** What it is about, for example `needs-person`. Subscriptions may filter on it. */
+  readonly step?: string;
   /** The system it is about; absent when nobody owns the subject. Subscriptions may filter on it. */
   readonly system?: string;
   /** E-mail subject; the adapter cuts it to 100 printable ASCII characters. */
@@ -29,6 +33,6 @@ export interface NotificationMessage {
  * Errors: `RetryableError` (throttled, lost), `PermanentError` (no such topic, no permission, message too large).
  */
 export interface NotificationPublisher {
-  /** @returns the delivery service's id of this attempt */
-  publish(message: NotificationMessage): Promise<{ readonly messageId: string }>;
+  /** @returns the delivery service's id of this attempt; and what was left out or waits, in words, so that no channel is flooded */
+  publish(message: NotificationMessage): Promise<{ readonly messageId: string; readonly withheld?: string }>;
 }

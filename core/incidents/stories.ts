@@ -35,8 +35,18 @@ export const steps = {
     asksPerson: false,
   },
   recovered: { headline: recoveredHeadline, story: recoveredStory, commands: lookCommands, asksPerson: false },
-  'needs-person': { headline: (facts) => `person needed: ${whyPerson(facts)}`, story: needsPersonStory, commands: needsPersonCommands, asksPerson: true },
-  'would-have': { headline: () => 'person needed: dry run, nothing was touched', story: wouldHaveStory, commands: planCommands, asksPerson: true },
+  'needs-person': {
+    headline: (facts) => `person needed: ${whyPerson(facts)}`,
+    story: needsPersonStory,
+    commands: acknowledging(needsPersonCommands),
+    asksPerson: true,
+  },
+  'would-have': {
+    headline: () => 'person needed: dry run, nothing was touched',
+    story: wouldHaveStory,
+    commands: acknowledging(planCommands),
+    asksPerson: true,
+  },
   'approval-needed': {
     headline: ({ remediation }) => `approve replacing ${remediation?.oldInstanceId ?? 'an instance'}?`,
     story: approvalStory,
@@ -53,8 +63,24 @@ export const steps = {
     commands: repairCommands,
     asksPerson: false,
   },
-  'unknown-instance': { headline: () => 'unknown instance, was not in inventory', story: unknownStory, commands: unknownCommands, asksPerson: true },
+  escalated: { headline: () => 'nobody has answered yet', story: escalatedStory, commands: acknowledging(needsPersonCommands), asksPerson: true },
+  'unknown-instance': {
+    headline: () => 'unknown instance, was not in inventory',
+    story: unknownStory,
+    commands: acknowledging(unknownCommands),
+    asksPerson: true,
+  },
 } as const satisfies Record<IncidentStep, StepText>;
+
+/** The first thing to do is to say that one has it: nobody else is woken then. */
+function acknowledging(commands: StepText['commands']): StepText['commands'] {
+  return (facts) => [perennial(`acknowledge ${facts.incident.id}`, facts.incident), ...commands(facts)];
+}
+
+/** Whether a step asks somebody to do something now. */
+export function asksPerson(step: IncidentStep): boolean {
+  return steps[step].asksPerson;
+}
 
 /** What a yes needs to know: why a person is asked, what would happen, what would be lost (design section 7). */
 function approvalStory(facts: MessageFacts): readonly string[] {
@@ -130,6 +156,7 @@ function replacingStory(facts: MessageFacts): readonly string[] {
 }
 
 function recoveredHeadline({ incident, remediation }: MessageFacts): string {
+  if (incident.state === 'closed') return 'closed by hand';
   const seconds = remediation?.recoverySeconds ?? (incident.resolvedAt === undefined ? undefined : secondsBetween(incident.openedAt, incident.resolvedAt));
   return seconds === undefined ? 'recovered' : `recovered in ${durationText(seconds)}`;
 }
@@ -138,7 +165,9 @@ function recoveredStory(facts: MessageFacts): readonly string[] {
   const { incident, remediation } = facts;
   return [
     ...(remediation === undefined
-      ? [`It recovered without a repair${incident.resolution === undefined ? '.' : `: ${sentence(incident.resolution)}`}`]
+      ? [
+          `${incident.state === 'closed' ? 'Nothing else would have closed it' : 'It recovered without a repair'}${incident.resolution === undefined ? '.' : `: ${sentence(incident.resolution)}`}`,
+        ]
       : replacedLines(remediation)),
     budgetLine(facts),
   ];
@@ -256,6 +285,16 @@ function wouldHaveStory({ remediation, system }: MessageFacts): readonly string[
   return [
     sentence(what),
     `${capitalised(policy)} is a dry run, so nothing was touched and the trouble goes on. To let Perennial repair it next time, set "mode: auto" in the catalog and deploy.`,
+  ];
+}
+
+/** Who did not answer, and what stops it. */
+function escalatedStory(facts: MessageFacts): readonly string[] {
+  const { remediation, reason } = facts;
+  return [
+    sentence(reason ?? 'Nobody has acknowledged it yet'),
+    'Whoever acknowledges it has it, and nobody else is asked until their time is over.',
+    ...(remediation === undefined ? [] : needsPersonStory({ ...facts, reason: undefined })),
   ];
 }
 

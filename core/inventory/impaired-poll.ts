@@ -90,7 +90,7 @@ export async function pollImpaired(ports: PollPorts, catalog: CompiledCatalog, s
   if (decision.action === 'wait') return { begun: 0, ended: 0, waits: decision.reason };
   const seen = await look(ports, catalog, now);
   const lastLook = seen.instances <= SMALL_FLEET && smallFleetMinutes > 1 ? { at: now, instances: seen.instances } : undefined;
-  return tell(ports, { ...compare(before?.body.troubles ?? [], seen, now), well: seen.well, now, lastLook, before });
+  return tell(ports, { ...compare(before?.body.troubles ?? [], seen, now), isWell: seen.isWell, now, lastLook, before });
 }
 
 interface Comparison {
@@ -112,13 +112,13 @@ function compare(known: readonly Trouble[], { troubles }: Look, now: Timestamp):
 }
 
 interface Findings extends Comparison {
-  readonly well: Look['well'];
+  readonly isWell: Look['isWell'];
   readonly now: Timestamp;
   readonly lastLook: PollRecord['lastLook'];
   readonly before: Versioned<PollRecord> | undefined;
 }
 
-async function tell(ports: PollPorts, { still, fresh, ended, well, now, lastLook, before }: Findings): Promise<PollResult> {
+async function tell(ports: PollPorts, { still, fresh, ended, isWell, now, lastLook, before }: Findings): Promise<PollResult> {
   const version = before?.version ?? 0;
   const known = before?.body.troubles ?? [];
   const begun = [...still.filter((trouble) => trouble.said === 'maybe-begun'), ...fresh];
@@ -135,7 +135,7 @@ async function tell(ports: PollPorts, { still, fresh, ended, well, now, lastLook
   await send(ports, [
     ...begun.map((trouble) => eventOf(trouble, true, trouble.since, ports.scope)),
     // An instance that is gone, or out of its target group, has not recovered: no trouble ends without a proof of health (S3-17).
-    ...ended.filter((trouble) => well[trouble.kind].has(trouble.instanceId)).map((trouble) => eventOf(trouble, false, now, ports.scope)),
+    ...ended.filter(isWell).map((trouble) => eventOf(trouble, false, now, ports.scope)),
   ]);
   const told = [...still, ...fresh].map((trouble): Trouble => ({ ...trouble, said: 'begun' }));
   await remember(ports, told, lastLook, intent);
@@ -150,8 +150,8 @@ interface Look {
   /** How many instances run. */
   readonly instances: number;
   readonly troubles: readonly Trouble[];
-  /** Instances that were seen in good health, by the source that saw them. */
-  readonly well: Readonly<Record<Trouble['kind'], ReadonlySet<string>>>;
+  /** Whether its instance was seen in good health by the source that saw the trouble; asked of the few that have ended. */
+  readonly isWell: (trouble: Trouble) => boolean;
 }
 
 async function look(ports: PollPorts, catalog: CompiledCatalog, now: Timestamp): Promise<Look> {
@@ -164,20 +164,20 @@ async function look(ports: PollPorts, catalog: CompiledCatalog, now: Timestamp):
     instances: statuses.length,
     // An instance that is unhealthy in two target groups is one trouble.
     troubles: troubles.filter((trouble, index) => troubles.findIndex((other) => isSameTrouble(other, trouble)) === index),
-    well: {
-      'status-check': new Set(statuses.filter((status) => status.system === 'ok' && status.instance === 'ok').map((status) => status.instanceId)),
-      'target-unhealthy': new Set(targets.filter((target) => target.state === 'healthy').map((target) => target.instanceId)),
-    },
+    isWell: ({ kind, instanceId }) =>
+      kind === 'status-check'
+        ? statuses.some((status) => status.instanceId === instanceId && status.system === 'ok' && status.instance === 'ok')
+        : targets.some((target) => target.instanceId === instanceId && target.state === 'healthy'),
   };
 }
 
 function statusTrouble(status: InstanceStatus, now: Timestamp): readonly Trouble[] {
+  // Almost all of a fleet is well.
+  if (status.system !== 'impaired' && status.instance !== 'impaired') return [];
   const failed = [status.system === 'impaired' ? 'system' : undefined, status.instance === 'impaired' ? 'instance' : undefined].filter(
     (check) => check !== undefined,
   );
-  return failed.length === 0
-    ? []
-    : [{ instanceId: status.instanceId, kind: 'status-check', since: status.impairedSince ?? now, detail: failed.join(','), said: 'maybe-begun' }];
+  return [{ instanceId: status.instanceId, kind: 'status-check', since: status.impairedSince ?? now, detail: failed.join(','), said: 'maybe-begun' }];
 }
 
 function targetTrouble(target: TargetHealth, now: Timestamp): readonly Trouble[] {

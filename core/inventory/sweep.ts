@@ -52,7 +52,7 @@ export async function sweep(ports: SweepPorts, catalog: CompiledCatalog): Promis
     catalog,
     systems: systemsOf(catalog),
     live,
-    targets,
+    targets: Map.groupBy(targets, ({ instanceId }) => instanceId),
     stored: new Map(stored.map((record) => [record.body.instanceId, record])),
     now: ports.clock.now(),
   };
@@ -80,7 +80,8 @@ interface World {
   /** Name → system; made once, because every instance asks. */
   readonly systems: ReadonlyMap<string, System>;
   readonly live: readonly InstanceFacts[];
-  readonly targets: readonly TargetHealth[];
+  /** Instance → what it is registered as; made once, because every instance asks. */
+  readonly targets: ReadonlyMap<string, readonly TargetHealth[]>;
   readonly stored: ReadonlyMap<string, Versioned<InstanceRecord>>;
   readonly now: Timestamp;
 }
@@ -96,9 +97,9 @@ function systemsOf(catalog: CompiledCatalog): ReadonlyMap<string, System> {
 }
 
 /** In service: running, and healthy in every target group it is in. */
-function isInService(instance: InstanceFacts, system: System, targets: readonly TargetHealth[]): boolean {
+function isInService(instance: InstanceFacts, system: System, targets: World['targets']): boolean {
   if (instance.state !== 'running') return false;
-  const own = targets.filter((target) => target.instanceId === instance.instanceId);
+  const own = targets.get(instance.instanceId) ?? [];
   return own.every((target) => target.state === 'healthy') && (system.spec.targetGroups.length === 0 || own.length > 0);
 }
 
@@ -141,14 +142,17 @@ function observed(instance: InstanceFacts, world: World, before: InstanceRecord 
 
 const byText = (left: string, right: string): number => (left < right ? -1 : Number(left > right));
 
-function comparable(value: object): string {
-  const entries = Object.entries(value).filter(([key, entry]) => key !== 'changedAt' && key !== 'capturedAt' && entry !== undefined);
-  return JSON.stringify(entries.toSorted(([left], [right]) => byText(left, right)));
+/** When it was looked at is no fact. */
+const timesOfLook: ReadonlySet<string> = new Set(['changedAt', 'capturedAt']);
+
+/** Same facts: their order and the time of the look do not count. */
+function isSame(left: object, right: object): boolean {
+  const names = new Set([...Object.keys(left), ...Object.keys(right)]);
+  return [...names].every((name) => timesOfLook.has(name) || isSameFact(Reflect.get(left, name), Reflect.get(right, name)));
 }
 
-/** Same facts, same text: key order and the time of the look do not count. */
-function isSame(left: object, right: object): boolean {
-  return comparable(left) === comparable(right);
+function isSameFact(left: unknown, right: unknown): boolean {
+  return left === right || JSON.stringify(left) === JSON.stringify(right);
 }
 
 async function writeInstances(ports: SweepPorts, world: World): Promise<number> {

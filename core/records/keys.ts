@@ -3,8 +3,9 @@ import type { Listing, RecordKey } from './store.ts';
 
 /** Every key of the one table is built here; `docs/access-patterns.md` lists who reads what by which key. */
 
-function partitionOf(scope: Scope, ...parts: readonly string[]): string {
-  return [scope.accountId, scope.region, ...parts].join('#');
+function partitionOf({ accountId, region }: Scope, collection: string, part?: string): string {
+  const partition = `${accountId}#${region}#${collection}`;
+  return part === undefined ? partition : `${partition}#${part}`;
 }
 
 function keyOf(scope: Scope, collection: string, sort: string): RecordKey {
@@ -25,8 +26,11 @@ export const partitions = {
   deployments: (scope: Scope) => partitionOf(scope, 'deployment'),
   images: (scope: Scope) => partitionOf(scope, 'image'),
   deadLetters: (scope: Scope) => partitionOf(scope, 'dead-letter'),
+  silences: (scope: Scope) => partitionOf(scope, 'silence'),
   pauses: (scope: Scope) => partitionOf(scope, 'pause'),
+  postMortems: (scope: Scope) => partitionOf(scope, 'post-mortem'),
   objectives: (scope: Scope) => partitionOf(scope, 'slo'),
+  gateExceptions: (scope: Scope) => partitionOf(scope, 'gate-exception'),
   objectiveDays: (scope: Scope, objective: string) => partitionOf(scope, 'slo-day', objective),
 } as const;
 
@@ -41,8 +45,15 @@ export const keys = {
   group: (scope: Scope, groupId: string) => keyOf(scope, 'group', groupId),
   platform: (scope: Scope) => keyOf(scope, 'platform', 'caps'),
   sweep: (scope: Scope) => keyOf(scope, 'platform', 'sweep'),
+  digest: (scope: Scope) => keyOf(scope, 'platform', 'digest'),
+  heartbeat: (scope: Scope) => keyOf(scope, 'platform', 'heartbeat'),
   impairedPoll: (scope: Scope) => keyOf(scope, 'platform', 'impaired-poll'),
   functionVersions: (scope: Scope) => keyOf(scope, 'platform', 'function-versions'),
+  /** What waits to be sent together, and how fast a topic may be mailed. */
+  deliveryDesk: (scope: Scope, severity: string) => keyOf(scope, 'platform', `delivery-desk#${severity}`),
+  smsMonth: (scope: Scope) => keyOf(scope, 'platform', 'sms-month'),
+  /** What was decided about the channels of one notification. */
+  delivery: (scope: Scope, notificationId: string) => keyOf(scope, 'delivery', notificationId),
   pause: (scope: Scope, target: string) => keyOf(scope, 'pause', target),
   capture: (scope: Scope, instanceId: string) => keyOf(scope, 'capture', instanceId),
   remediation: (scope: Scope, remediationId: string) => keyOf(scope, 'remediation', remediationId),
@@ -63,14 +74,20 @@ export const keys = {
   /** One very event, whatever place it was said of. */
   signalEvent: (scope: Scope, eventId: string) => keyOf(scope, 'signal-event', eventId),
   notification: (scope: Scope, notificationId: string) => keyOf(scope, 'notification', notificationId),
+  /** What is told together: when it is told next, and when it was told last. */
+  notificationGroup: (scope: Scope, group: string) => keyOf(scope, 'notification-group', group),
+  silence: (scope: Scope, silenceId: string) => keyOf(scope, 'silence', silenceId),
   objectiveState: (scope: Scope, objective: string) => keyOf(scope, 'slo', objective),
   objectiveDay: (scope: Scope, objective: string, day: string): RecordKey => ({
     partition: partitions.objectiveDays(scope, objective),
     sort: day,
   }),
+  /** Sorted by system, then by moment. */
+  gateException: (scope: Scope, system: string, at: string) => keyOf(scope, 'gate-exception', `${system}#${at}`),
   deployment: (scope: Scope, deploymentId: string) => keyOf(scope, 'deployment', deploymentId),
   image: (scope: Scope, role: string, imageId: string) => keyOf(scope, 'image', `${role}#${imageId}`),
   deadLetter: (scope: Scope, deadLetterId: string) => keyOf(scope, 'dead-letter', deadLetterId),
+  postMortem: (scope: Scope, incidentId: string) => keyOf(scope, 'post-mortem', incidentId),
 } as const;
 
 /** Sharded so that no list of open things is one hot partition (reference: 1,000 writes a second per partition). */
@@ -90,6 +107,12 @@ export const lists = {
   }),
   openIncidentShards: (scope: Scope): readonly string[] =>
     Array.from({ length: OPEN_SHARDS }, (_, shard) => partitionOf(scope, 'open-incident', String(shard))),
+  /** `lookAt`: when something is to be done about it, so that what is due comes first. */
+  endedIncident: (scope: Scope, lookAt: string, incidentId: string): Listing => ({
+    list: partitionOf(scope, 'ended-incident'),
+    order: `${lookAt}#${incidentId}`,
+  }),
+  endedIncidents: (scope: Scope): string => partitionOf(scope, 'ended-incident'),
   runningRemediation: (scope: Scope, remediationId: string): Listing => ({
     list: partitionOf(scope, 'running-remediation'),
     order: remediationId,
@@ -100,4 +123,6 @@ export const lists = {
     order: notificationId,
   }),
   pendingNotifications: (scope: Scope): string => partitionOf(scope, 'pending-notification'),
+  openPostMortem: (scope: Scope, incidentId: string): Listing => ({ list: partitionOf(scope, 'open-post-mortem'), order: incidentId }),
+  openPostMortems: (scope: Scope): string => partitionOf(scope, 'open-post-mortem'),
 } as const;

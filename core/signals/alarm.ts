@@ -15,6 +15,7 @@ import {
   scopeOfArn,
   scopeOfRegion,
 } from './envelope.ts';
+import { severityOfUsage } from './levels.ts';
 import type { Severity } from './signal.ts';
 
 /*
@@ -230,10 +231,21 @@ function outcomeOf(change: AlarmChange): string {
 
 const severitySchema = z.enum(['critical', 'high', 'warning', 'info']);
 
+/** `[severity=high]`, else `[level=70]`, a level of use in percent. */
 function severityTag(description: string): Severity | undefined {
-  const tag = /\[severity=(\w{1,10})\]/i.exec(description.slice(0, 2048))?.[1]?.toLowerCase();
+  const text = description.slice(0, 2048);
+  const tag = /\[severity=(\w{1,10})\]/i.exec(text)?.[1]?.toLowerCase();
   const parsed = z.safeParse(severitySchema, tag);
-  return parsed.success ? parsed.data : undefined;
+  if (parsed.success) return parsed.data;
+  const level = /\[level=(\d{1,3})%?\]/i.exec(text)?.[1];
+  return level === undefined ? undefined : severityOfUsage(Number(level));
+}
+
+/** A severity that nobody knows is said, not guessed. */
+function severityNote(description: string): string | undefined {
+  const tag = /\[severity=([^\]]{0,40})\]/i.exec(description.slice(0, 2048))?.[1];
+  if (tag === undefined || z.safeParse(severitySchema, tag.toLowerCase()).success) return undefined;
+  return `Its description asks for the severity "${tag}", which is none of critical, high, warning, info; the one of its kind stands.`;
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -269,6 +281,7 @@ function readingOf(change: AlarmChange): Reading {
       alarmState: change.state,
       previousState: change.previousState,
       description: change.description === '' ? undefined : change.description,
+      severityNote: severityNote(change.description),
       reason: change.reason,
       metrics: change.metrics.length === 0 ? undefined : change.metrics.slice(0, 5).join(', '),
       instances: change.instanceIds.length > 1 ? change.instanceIds.slice(0, 10).join(', ') : undefined,

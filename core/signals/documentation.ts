@@ -23,7 +23,7 @@ export const signalNotes = {
   'CloudWatch Alarm State Change': {
     subjects: ['instance', 'alarm'],
     authority: `${docs}/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html`,
-    note: 'Also as the SNS message of an alarm (Notify_Users_Alarm_Changes.html) and as its direct call of a function (alarms-and-actions-Lambda.html). The subject is the instance when the metrics name exactly one. `[severity=critical]` (or high, warning, info) in the description replaces the severity of a firing alarm.',
+    note: 'Also as the SNS message of an alarm (Notify_Users_Alarm_Changes.html) and as its direct call of a function (alarms-and-actions-Lambda.html). The subject is the instance when the metrics name exactly one. `[severity=critical]` (or high, warning, info) in the description replaces the severity of a firing alarm; `[level=70]` gives the severity of that level of use (50 info, 70 warning, 90 high).',
   },
   'EC2 Instance State-change Notification': {
     subjects: ['instance'],
@@ -119,6 +119,22 @@ export const signalNotes = {
     note: 'From the evaluation of error budgets.',
   },
   'Budget Recovered': { subjects: ['system'], authority: 'design.md section 8' },
+  Heartbeat: {
+    subjects: ['account'],
+    authority: 'design.md section 4',
+    note: 'Sent by a schedule every five minutes. It travels the way of every page to a mailbox of its own; an alarm looks at that mailbox only.',
+  },
+  'Check Failed': {
+    subjects: ['check'],
+    authority: ownBus,
+    note: 'Sent by whatever checks, for example a probe of a page or of the API of a partner. `isExternal` says that others run what fails: the incident says so, and nothing of ours is replaced.',
+  },
+  'Check Passed': { subjects: ['check'], authority: ownBus },
+  'Trouble Reported': {
+    subjects: ['system'],
+    authority: ownBus,
+    note: '`perennial incidents open`, or a program that takes reports. It stays open until somebody closes it: no signal ends what a person has seen.',
+  },
   'Job Failed': { subjects: ['job'], authority: 'design.md section 6' },
   'Job Succeeded': { subjects: ['job'], authority: 'design.md section 6' },
 } as const satisfies Readonly<Record<DetailType, SignalNote>>;

@@ -1,10 +1,11 @@
 import type { CompiledCatalog, RemediationPolicy, System } from '../catalog/schema.ts';
 import { declaredIn } from '../catalog/published.ts';
+import { isWatchedAlarm } from '../catalog/watched-metrics.ts';
 import { lastDeployment } from '../deployments/deployments.ts';
 import { present } from '../environment/present.ts';
 import { addTimelineEvent, attachRemediation, recordFiring, recordResolvedSignal } from '../incidents/incidents.ts';
 import type { MessageStep } from '../incidents/messages.ts';
-import { type Incident, incidentType } from '../incidents/record.ts';
+import { type Incident, incidentType, isOver } from '../incidents/record.ts';
 import { groupIdOf } from '../inventory/classify.ts';
 import { type InstanceRecord, instanceType, systemRecordType } from '../inventory/records.ts';
 import { recordUnlisted } from '../inventory/sweep.ts';
@@ -18,10 +19,12 @@ import { groupType, platformType, slotType } from '../remediation/record.ts';
 import { isTroubleOf } from '../remediation/unhealthy.ts';
 import { vetoPageOf } from '../remediation/veto-page.ts';
 import { decideSignal } from './admit.ts';
+import { maskOf } from './mask.ts';
 import { signalEventType, type SignalRecord, signalRecordType } from './record.ts';
 import { eventIdOf, fingerprintOf, placeOfSubject, type Signal } from './signal.ts';
 import { takeInDeployment } from './take-in-deployment.ts';
 import { takeInExecution } from './take-in-execution.ts';
+import { takeInHeartbeat } from './take-in-heartbeat.ts';
 import { endRequest, readRequest } from './take-in-request.ts';
 
 export interface IntakePorts extends AdmitPorts, JournalPorts {
@@ -52,6 +55,7 @@ interface Place {
  */
 export async function takeIn(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal): Promise<IntakeResult> {
   if (signal.kind.startsWith('deploy.')) return takeInDeployment(ports, catalog, signal);
+  if (signal.kind === 'platform.heartbeat') return takeInHeartbeat(ports, signal);
   if (signal.kind === 'platform.execution') return takeInExecution(ports, signal);
   const event = keys.signalEvent(ports.scope, eventIdOf(signal, ports.hasher));
   if ((await readRecord(ports.store, signalEventType, event)) !== undefined)
@@ -66,7 +70,7 @@ async function takeInTrouble(ports: IntakePorts, catalog: CompiledCatalog, signa
   if (await isRetryOver(ports, signal)) return { kind: 'noted', reason: 'A repair was to be tried again, but its incident is over' };
   const alarm = signal.kind === 'alarm.state-change' ? (await ports.alarms.read([signal.rule]))[0] : undefined;
   const place = await findPlace(ports, catalog, signal, alarm);
-  const heard: Signal = { ...signal, rule: alarm?.alarmOf ?? signal.rule, state: place.isRetired ? 'info' : signal.state };
+  const heard = maskedFor(place.system, { ...signal, rule: alarm?.alarmOf ?? signal.rule, state: place.isRetired ? 'info' : signal.state });
   const fingerprint = fingerprintOf(heard, place.place, ports.hasher);
   const stored = await remember(ports, fingerprint, heard);
   if (stored.kind !== 'new') return { kind: stored.kind, reason: stored.reason };
@@ -77,12 +81,18 @@ async function takeInTrouble(ports: IntakePorts, catalog: CompiledCatalog, signa
   return result;
 }
 
+/** Before anything of it is stored or sent (S4-23). Names and ids stay: they are what things are found by. */
+function maskedFor(system: System | undefined, signal: Signal): Signal {
+  const mask = maskOf(system);
+  return { ...signal, summary: mask(signal.summary), details: Object.fromEntries(Object.entries(signal.details).map(([name, value]) => [name, mask(value)])) };
+}
+
 /** A retry that the end of its incident overtook must not open another one. */
 async function isRetryOver({ store, scope }: IntakePorts, { details }: Signal): Promise<boolean> {
   const { incidentId, retryOf } = details;
   if (retryOf === undefined || incidentId === undefined) return false;
   const incident = await readRecord(store, incidentType, keys.incident(scope, incidentId));
-  return incident === undefined || incident.body.state === 'resolved';
+  return incident === undefined || isOver(incident.body) || incident.body.state === 'stable';
 }
 
 /** Writes the signal down unless it is known; a known one that was never handled to its end counts as new. */
@@ -115,12 +125,17 @@ function matches(glob: string, name: string): boolean {
   return glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : name === glob;
 }
 
+/** One that the catalog names, or one that Perennial made for the metrics of the system. */
+function isAlarmOf(system: System, alarmName: string): boolean {
+  return system.spec.alarms.some((glob) => matches(glob, alarmName)) || (alarmName.startsWith(`${system.metadata.name}-`) && isWatchedAlarm(system, alarmName));
+}
+
 async function findPlace(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal, alarm: AlarmFacts | undefined): Promise<Place> {
   if (signal.subject.type === 'instance') return findInstance(ports, catalog, signal.subject.id);
   const alarmName = alarm?.alarmOf ?? signal.rule;
   const byName = signal.subject.type === 'system' ? signal.subject.id : signal.details['system'];
   const system = catalog.systems.find(
-    (candidate) => candidate.metadata.name === byName || (signal.subject.type === 'alarm' && candidate.spec.alarms.some((glob) => matches(glob, alarmName))),
+    (candidate) => candidate.metadata.name === byName || (signal.subject.type === 'alarm' && isAlarmOf(candidate, alarmName)),
   );
   return { place: placeOfSubject(signal.subject), wasInInventory: true, isRetired: false, ...present({ system }) };
 }
@@ -178,7 +193,7 @@ async function resolved(ports: IntakePorts, { signal, place, fingerprint }: Hear
   if (place.slot !== undefined) await calm(ports, place.slot);
   const incident = await recordResolvedSignal(ports, { signal, fingerprint, place: place.place });
   if (incident === undefined) return { kind: 'noted', reason: 'It resolves nothing that is open' };
-  if (incident.state === 'resolved') await tellPeople(ports, { incident, step: 'recovered', id: `${incident.id}:resolved:${signal.at}` });
+  if (isOver(incident)) await tellPeople(ports, { incident, step: 'recovered', id: `${incident.id}:resolved:${signal.at}` });
   return { kind: 'incident', incidentId: incident.id, reason: `The incident is ${incident.state}` };
 }
 

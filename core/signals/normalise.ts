@@ -2,7 +2,7 @@ import type { Hasher, Scope } from '../environment/ports.ts';
 import { secondsBetween, type Timestamp } from '../environment/time.ts';
 import { readAlarmCall, readAlarmMessage } from './alarm.ts';
 import { type BusEvent, type Parsed, type Reading, readBusEvent } from './envelope.ts';
-import { boundedLine, maskedLine } from './mask.ts';
+import { boundedLine, maskedLine, maskedName } from './mask.ts';
 import { readerOf } from './readers.ts';
 import { fingerprintOf, placeOfSubject, type RequestDetail, type Signal } from './signal.ts';
 import { isAwsRow, knownDetailTypes, rowOf, type SignalRow } from './table.ts';
@@ -125,7 +125,7 @@ function judged(row: SignalRow, readings: readonly Reading[], event: { readonly 
 function signalOf({ reading, row, outcome, at, scope }: Said, options: ReadOptions): FingerprintedSignal {
   const isAhead = secondsBetween(options.receivedAt, at) > MAX_AHEAD_SECONDS;
   const clock = isAhead ? { sourceTime: at, note: "The source's clock is more than 5 minutes ahead; the time of arrival stands instead." } : {};
-  const id = boundedLine(reading.subject.id, MAX_NAME_CHARACTERS);
+  const id = nameOf(reading.subject.id, options);
   const signal: Signal = {
     kind: outcome.kind,
     subject: { type: reading.subject.type, id: id === '' ? '?' : id },
@@ -133,7 +133,7 @@ function signalOf({ reading, row, outcome, at, scope }: Said, options: ReadOptio
     state: outcome.state,
     at: isAhead ? options.receivedAt : at,
     source: row.source,
-    rule: boundedLine(reading.rule ?? row.rule, MAX_NAME_CHARACTERS),
+    rule: nameOf(reading.rule ?? row.rule, options),
     scope: { ...options.scope, ...scope },
     summary: maskedLine(reading.summary, MAX_SUMMARY_CHARACTERS),
     details: detailsOf({ ...clock, ...reading.details }),
@@ -141,6 +141,14 @@ function signalOf({ reading, row, outcome, at, scope }: Said, options: ReadOptio
     ...(reading.request === undefined ? {} : { request: requestOf(reading.request) }),
   };
   return { ...signal, fingerprint: fingerprintOf(signal, placeOfSubject(signal.subject), options.hasher) };
+}
+
+/** One line, without the personal data that somebody has put into a name (S4-23). */
+function nameOf(name: string, { hasher }: ReadOptions): string {
+  return boundedLine(
+    maskedName(boundedLine(name, MAX_NAME_CHARACTERS), (text) => hasher.sha256(text)),
+    MAX_NAME_CHARACTERS,
+  );
 }
 
 function requestOf({ by, reason, remediationId }: RequestDetail): RequestDetail {

@@ -426,6 +426,45 @@ const readBurnOver = reader(burnSchema, ({ system, objective }) => [
   },
 ]);
 
+/** Whose heartbeat it is, its scope says. */
+const readHeartbeat = reader(z.object({}), () => [
+  { outcome: 'always', subject: { type: 'account', id: 'perennial' }, summary: 'Heartbeat of Perennial.', details: {} },
+]);
+
+const probeSchema = z.object({ check: labelSchema, system: noteSchema, reason: noteSchema, isExternal: z._default(z.boolean(), false) });
+
+const readCheckFailed = reader(probeSchema, ({ check, system, reason, isExternal }) => [
+  {
+    outcome: isExternal ? 'external' : 'always',
+    subject: { type: 'check', id: check },
+    summary: `${isExternal ? 'External, run by others: the' : 'The'} check ${check} failed${because(reason)}`,
+    rule: check,
+    details: { system, reason, ...(isExternal ? { external: 'yes' } : {}) },
+  },
+]);
+
+const readCheckPassed = reader(probeSchema, ({ check, system }) => [
+  { outcome: 'always', subject: { type: 'check', id: check }, summary: `The check ${check} passes again.`, rule: check, details: { system } },
+]);
+
+const reportSchema = z.object({
+  system: labelSchema,
+  severity: caseOf('Trouble Reported'),
+  title: labelSchema,
+  by: labelSchema,
+  isFromCustomer: z._default(z.boolean(), false),
+});
+
+const readReport = reader(reportSchema, ({ system, severity, title, by, isFromCustomer }) => [
+  {
+    outcome: severity,
+    subject: { type: 'system', id: system },
+    summary: `Reported by a ${isFromCustomer ? 'customer' : 'person'}: ${title}`,
+    rule: title,
+    details: { system, by, detectedBy: isFromCustomer ? 'customer' : 'person' },
+  },
+]);
+
 const jobSchema = z.object({ job: labelSchema, system: noteSchema, reason: noteSchema });
 
 function jobReader(verb: string, isFailure: boolean): DetailReader {
@@ -475,6 +514,10 @@ const readers = {
   'System Drill Requested': readDrillRequest,
   'Budget Burning': readBurning,
   'Budget Recovered': readBurnOver,
+  Heartbeat: readHeartbeat,
+  'Check Failed': readCheckFailed,
+  'Check Passed': readCheckPassed,
+  'Trouble Reported': readReport,
   'Job Failed': jobReader('failed', true),
   'Job Succeeded': jobReader('succeeded', false),
 } as const satisfies Readonly<Record<DetailType, DetailReader>>;

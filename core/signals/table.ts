@@ -143,6 +143,15 @@ export const signalTable = {
   'System Drill Requested': own('drill-requested', { always: firing('check.drill-requested', 'warning') }),
   'Budget Burning': own('the name of the objective', { page: firing('budget.burn', 'critical'), ticket: firing('budget.burn', 'warning') }),
   'Budget Recovered': own('the name of the objective', { always: resolved('budget.burn') }),
+  Heartbeat: own('heartbeat', { always: info('platform.heartbeat') }),
+  // What a check or a person says: nothing is repaired for it by itself, people are told
+  'Check Failed': own('the name of the check', { always: firing('check.failed', 'high'), external: firing('check.failed', 'high') }),
+  'Check Passed': own('the name of the check', { always: resolved('check.failed') }),
+  'Trouble Reported': own('what is reported', {
+    critical: firing('system.reported', 'critical'),
+    high: firing('system.reported', 'high'),
+    warning: firing('system.reported', 'warning'),
+  }),
   'Job Failed': own('job', { always: firing('job.failed', 'warning') }),
   'Job Succeeded': own('job', { always: resolved('job.failed') }),
 } as const satisfies Readonly<Record<string, SignalRow>>;

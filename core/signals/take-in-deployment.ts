@@ -1,9 +1,11 @@
 import type { CompiledCatalog } from '../catalog/schema.ts';
 import { recordDeployment } from '../deployments/deployments.ts';
-import type { DeploymentKind } from '../deployments/record.ts';
+import type { DeployGate, DeploymentKind } from '../deployments/record.ts';
+import { audienceOf } from '../incidents/audience.ts';
 import { composeDeployMessage, deploySteps } from '../incidents/messages.ts';
 import { notify, type NotifyPorts } from '../incidents/notify.ts';
 import type { IncidentPorts } from '../incidents/incidents.ts';
+import { readGate } from '../slo/gate.ts';
 import type { IntakeResult } from './intake.ts';
 import type { Signal } from './signal.ts';
 
@@ -21,9 +23,18 @@ export async function takeInDeployment(ports: IncidentPorts & NotifyPorts, catal
   const detail = signal.deployment;
   // Deployments of other tools name no system of ours: understood, nothing to attach them to.
   if (kind === undefined || detail === undefined) return { kind: 'noted', reason: 'A deployment that names no system of the catalog' };
-  const recorded = await recordDeployment(ports, { kind, source: signal.source, detail });
+  const gate = kind === 'started' ? await gateOf(ports, detail.system) : undefined;
+  const recorded = await recordDeployment(ports, { kind, source: signal.source, detail, gate });
   const system = catalog.systems.find((candidate) => candidate.metadata.name === detail.system);
   const message = composeDeployMessage({ ...recorded, kind, now: ports.clock.now(), system });
-  await notify(ports, { id: `deploy:${recorded.eventId}`, step: deploySteps[kind], severity: recorded.findings.length === 0 ? 'info' : 'warning', message });
+  const step = deploySteps[kind];
+  const severity = recorded.findings.length === 0 && gate?.answer !== 'freeze' ? 'info' : 'warning';
+  await notify(ports, { id: `deploy:${recorded.eventId}`, step, severity, roles: audienceOf(step, severity, system), message });
   return { kind: 'noted', reason: `Recorded as deployment ${recorded.deployment.system} ${recorded.deployment.version}` };
+}
+
+/** A deploy that began is answered, not stopped: who wants to be stopped asks the gate before it (S2-08, S3-20). */
+async function gateOf(ports: IncidentPorts, system: string): Promise<DeployGate> {
+  const { answer, reason } = await readGate(ports, system, ports.clock.now());
+  return { answer, reason };
 }

@@ -35,11 +35,9 @@ interface Way {
   readonly topicArn?: string;
 }
 
-const objectSchema = z.record(z.string(), z.unknown());
-const listSchema = z.array(z.unknown());
-const recordsSchema = z.object({ Records: listSchema });
+/** Schemas of wrappings are asked only where their key is: to refuse costs more than to read, and almost everything is refused by most of them. */
 const queueRecordSchema = z.object({ eventSource: z.literal('aws:sqs'), body: z.string() });
-const topicRecordSchema = z.object({ EventSource: z.literal('aws:sns'), Sns: objectSchema });
+const topicRecordSchema = z.object({ EventSource: z.literal('aws:sns'), Sns: z.record(z.string(), z.unknown()) });
 const notificationSchema = z.object({ Type: z.literal('Notification'), Message: z.string(), TopicArn: z.optional(z.string()) });
 const confirmationSchema = z.object({ Type: z.enum(['SubscriptionConfirmation', 'UnsubscribeConfirmation']) });
 const otherRecordSchema = z.object({ eventSource: z.string() });
@@ -55,10 +53,17 @@ export function unwrap(raw: unknown): readonly Unwrapped[] {
 function unwrapValue(value: unknown, way: Way): readonly Unwrapped[] {
   if (way.depth > MAX_DEPTH) return rejected(way, `It is wrapped too often; take the outer wrappings off and send it again.`);
   if (typeof value === 'string') return unwrapString(value, way);
-  const list = z.safeParse(listSchema, value);
-  if (list.success) return unwrapList(list.data, way);
-  const body = z.safeParse(objectSchema, value);
-  return body.success ? unwrapObject(body.data, way) : rejected(way, 'It is neither a JSON object nor a list of them.');
+  if (Array.isArray(value)) return unwrapList(value, way);
+  return isObject(value) ? unwrapObject(value, way) : rejected(way, 'It is neither a JSON object nor a list of them.');
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Reads a wrapping that has this key; `undefined` when it is another one. */
+function readWrapping<Body>(schema: z.ZodMiniType<Body>, key: string, body: Readonly<Record<string, unknown>>): Body | undefined {
+  return Object.hasOwn(body, key) ? z.safeParse(schema, body).data : undefined;
 }
 
 function unwrapString(text: string, way: Way): readonly Unwrapped[] {
@@ -87,14 +92,13 @@ function unwrapList(list: readonly unknown[], way: Way): readonly Unwrapped[] {
 }
 
 function unwrapObject(body: Readonly<Record<string, unknown>>, way: Way): readonly Unwrapped[] {
-  const records = z.safeParse(recordsSchema, body);
-  if (records.success) return unwrapList(records.data.Records, deeper(way));
-  const queueRecord = z.safeParse(queueRecordSchema, body);
-  if (queueRecord.success) return unwrapString(queueRecord.data.body, deeper(way));
-  const topicRecord = z.safeParse(topicRecordSchema, body);
-  if (topicRecord.success) return unwrapValue(topicRecord.data.Sns, deeper(way));
-  const notification = z.safeParse(notificationSchema, body);
-  if (notification.success) return unwrapString(notification.data.Message, through(way, notification.data.TopicArn));
+  if (Object.hasOwn(body, 'Records') && Array.isArray(body['Records'])) return unwrapList(body['Records'], deeper(way));
+  const queueRecord = readWrapping(queueRecordSchema, 'eventSource', body);
+  if (queueRecord !== undefined) return unwrapString(queueRecord.body, deeper(way));
+  const topicRecord = readWrapping(topicRecordSchema, 'EventSource', body);
+  if (topicRecord !== undefined) return unwrapValue(topicRecord.Sns, deeper(way));
+  const notification = readWrapping(notificationSchema, 'Type', body);
+  if (notification !== undefined) return unwrapString(notification.Message, through(way, notification.TopicArn));
   const refusal = reasonNoEvent(body);
   if (refusal !== undefined) return rejected(way, refusal);
   return [{ kind: 'event', path: way.path, body, ...(way.topicArn === undefined ? {} : { topicArn: way.topicArn }) }];
@@ -102,10 +106,9 @@ function unwrapObject(body: Readonly<Record<string, unknown>>, way: Way): readon
 
 /** What arrives in the same wrappings and is known to be no event. */
 function reasonNoEvent(body: Readonly<Record<string, unknown>>): string | undefined {
-  const confirmation = z.safeParse(confirmationSchema, body);
-  if (confirmation.success) return `It is an SNS ${confirmation.data.Type}, not an event; confirm the subscription where it was made.`;
-  const other = z.safeParse(otherRecordSchema, body);
-  if (other.success) return 'It is a record of another service than SQS or SNS, or one without a body.';
+  const confirmation = readWrapping(confirmationSchema, 'Type', body);
+  if (confirmation !== undefined) return `It is an SNS ${confirmation.Type}, not an event; confirm the subscription where it was made.`;
+  if (readWrapping(otherRecordSchema, 'eventSource', body) !== undefined) return 'It is a record of another service than SQS or SNS, or one without a body.';
   return undefined;
 }
 

@@ -105,6 +105,33 @@ describe('adapters on the local AWS', () => {
     expect(await receive(phone.url, 1)).toEqual([]);
   });
 
+  it('SnsNotificationPublisher reaches a mailbox per role, and one that filters on no role (S4-40)', async () => {
+    const sns = new SNSClient(options);
+    const { TopicArn: topicArn } = await sns.send(new CreateTopicCommand({ Name: 'adapters-roles' }));
+    const arn = z.string().parse(topicArn);
+    const rows = [
+      ['operators', ['operators']],
+      ['orders', ['team-orders', 'upstream']],
+      ['everything', undefined],
+    ] as const;
+    const mailboxes = new Map<string, string>();
+    for (const [name, roles] of rows) {
+      const queue = await createQueue(`adapters-role-${name}`);
+      const Attributes = { FilterPolicy: JSON.stringify({ channels: ['email'], ...(roles === undefined ? {} : { roles }) }), RawMessageDelivery: 'true' };
+      await sns.send(new SubscribeCommand({ TopicArn: arn, Protocol: 'sqs', Endpoint: queue.arn, Attributes }));
+      mailboxes.set(name, queue.url);
+    }
+    const publisher = new SnsNotificationPublisher({ client: sns, topicArns: { critical: arn, high: arn, warning: arn, info: arn } });
+    const message = { severity: 'high', channels: ['https', 'email'], subject: 's', sms: 's', data: {}, isRepeat: false } as const;
+    await publisher.publish({ ...message, notificationId: 'page', roles: ['operators', 'owner', 'team-shop'], text: 'page' });
+    await publisher.publish({ ...message, notificationId: 'upstream', roles: ['owner', 'upstream', 'team-orders'], text: 'upstream' });
+    await publisher.publish({ ...message, notificationId: 'old', text: 'without roles' });
+    const got = async (name: string, count: number) => (await receive(mailboxes.get(name) ?? '', count)).toSorted();
+    expect(await got('everything', 3)).toEqual(['page', 'upstream', 'without roles']);
+    expect(await got('operators', 3)).toEqual(['page', 'without roles']);
+    expect(await got('orders', 3)).toEqual(['upstream', 'without roles']);
+  });
+
   it('SchedulerPageTimer arms once and disarms', async () => {
     const client = new SchedulerClient(options);
     await client.send(new CreateScheduleGroupCommand({ Name: 'adapters' }));

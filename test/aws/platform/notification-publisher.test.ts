@@ -50,14 +50,22 @@ describe('SnsNotificationPublisher', () => {
     expect(data).toEqual({ incidentId: 'inc-1', notificationId: 'ntf-1', severity: 'high', system: 'shop-web', isRepeat: false });
   });
 
-  it('carries what subscriptions filter on', async () => {
-    const { input } = await publish();
+  it('carries what subscriptions filter on (S0-22, S4-40)', async () => {
+    const { input } = await publish({ roles: ['operators', 'team-shop'], step: 'replacing' });
     expect(input.MessageAttributes).toEqual({
       severity: { DataType: 'String', StringValue: 'high' },
       channels: { DataType: 'String.Array', StringValue: '["https","email"]' },
+      roles: { DataType: 'String.Array', StringValue: '["operators","team-shop"]' },
+      step: { DataType: 'String', StringValue: 'replacing' },
       system: { DataType: 'String', StringValue: 'shop-web' },
     });
     expect((await publish({ system: '' })).input.MessageAttributes).not.toHaveProperty('system');
+  });
+
+  it('what has no roles is for every role: no filter may lose it', async () => {
+    const everybody = { DataType: 'String.Array', StringValue: '["owner","operators","developers","business","upstream"]' };
+    expect((await publish()).input.MessageAttributes['roles']).toEqual(everybody);
+    expect((await publish({ roles: [] })).input.MessageAttributes['roles']).toEqual(everybody);
   });
 
   it('marks a repetition for people and for programs', async () => {

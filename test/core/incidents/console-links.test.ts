@@ -30,26 +30,34 @@ const [abort, pause] = [
   ['Perennial-Pause', { Target: 'system#shop-web' }],
 ];
 
+const acknowledge = ['Perennial-Acknowledge', { Incident: incidentOf().id }];
+
 describe('what a page links to', () => {
   it.each([
-    ['approval-needed', 'a question', facts(remediationOf({ phase: 'await-approval', approval })), [['Perennial-Approve', { Remediation: id }], abort]],
-    ['needs-person', 'a repair that is late', facts(running), [abort, pause]],
-    ['needs-person', 'a repair that has ended', facts(remediationOf({ state: 'failed' })), [pause]],
-    ['needs-person', 'no repair at all', facts(), [pause]],
+    [
+      'approval-needed',
+      'a question',
+      facts(remediationOf({ phase: 'await-approval', approval })),
+      [['Perennial-Approve', { Remediation: id }], abort, acknowledge],
+    ],
+    ['needs-person', 'a repair that is late', facts(running), [acknowledge, abort, pause]],
+    ['needs-person', 'a repair that has ended', facts(remediationOf({ state: 'failed' })), [acknowledge, pause]],
+    ['needs-person', 'no repair at all', facts(), [acknowledge, pause]],
+    ['escalated', 'no repair at all', facts(), [acknowledge, pause]],
     [
       'needs-person',
       'a veto by a pause',
       facts(remediationOf({ state: 'vetoed', failure: { phase: 'guard', reason: 'x', guardrail: 'pause' } })),
-      [['Perennial-Resume', { Target: 'system#shop-web' }]],
+      [acknowledge, ['Perennial-Resume', { Target: 'system#shop-web' }]],
     ],
     [
       'needs-person',
       'a frozen repair',
       facts(remediationOf({ frozen: { at: opening, target: 'global', by: 'kim', reason: 'x' } })),
-      [['Perennial-Resume', { Target: 'global' }], abort],
+      [acknowledge, ['Perennial-Resume', { Target: 'global' }], abort],
     ],
-    ['detected', 'critical trouble', facts(running, 'critical'), [abort, pause]],
-    ['would-have', 'a dry run', facts(remediationOf({ state: 'would-have' })), [pause]],
+    ['detected', 'critical trouble', facts(running, 'critical'), [acknowledge, abort, pause]],
+    ['would-have', 'a dry run', facts(remediationOf({ state: 'would-have' })), [acknowledge, pause]],
   ] as const)('%s about %s', (step, _what, given, expected) => {
     expect(named(step, given)).toEqual(expected);
   });
@@ -64,7 +72,7 @@ describe('what a page links to', () => {
 
   it('is the whole account for what belongs to no system', () => {
     const { system: _system, ...incident } = incidentOf();
-    expect(named('unknown-instance', { ...facts(), incident })).toEqual([['Perennial-Pause', { Target: 'global' }]]);
+    expect(named('unknown-instance', { ...facts(), incident })).toEqual([acknowledge, ['Perennial-Pause', { Target: 'global' }]]);
   });
 });
 
@@ -98,7 +106,11 @@ describe('the message', () => {
       `    Remediation = ${id}; Reason = why, in a few words`,
     ]);
     expect(lines.findIndex((line) => line.startsWith('Do next'))).toBeLessThan(at);
-    expect(data['console']).toMatchObject([{ document: 'Perennial-Approve', parameters: { Remediation: id } }, { document: 'Perennial-Abort' }]);
+    expect(data['console']).toMatchObject([
+      { document: 'Perennial-Approve', parameters: { Remediation: id } },
+      { document: 'Perennial-Abort' },
+      { document: 'Perennial-Acknowledge' },
+    ]);
   });
 
   it('is word for word the same without documents, and its SMS in any case', () => {

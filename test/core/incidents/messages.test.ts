@@ -222,46 +222,47 @@ describe('composeMessage', () => {
   it('needs-person after a failed repair: what was tried and what to do next', () => {
     expect(print(composeMessage('needs-person', { incident: incidentOf(), now, eta, system: shopWeb, lastDeployment, remediation: failed })))
       .toMatchInlineSnapshot(`
-      "
-      [high] shop-web: person needed: the repair failed (eu-central-1)
-      SMS shop-web person needed: the repair failed. i-0aaa eu-central-1. Owner team-shop. inc-20261121T090000-0a1b2c3d. Impact: Customers cannot order.
+        "
+        [high] shop-web: person needed: the repair failed (eu-central-1)
+        SMS shop-web person needed: the repair failed. i-0aaa eu-central-1. Owner team-shop. inc-20261121T090000-0a1b2c3d. Impact: Customers cannot order.
 
-      shop-web: person needed: the repair failed.
+        shop-web: person needed: the repair failed.
 
-      What: Alarm shop-web-unhealthy went off: 1 unhealthy host for 1 minute.
-      Where: account 111122223333, Region eu-central-1, system shop-web, instance i-0aaa
-      Impact: Customers cannot order
-      Severity: high
-      Owner: team-shop
-      Since: 2026-11-21 09:00:00 UTC, 30 s ago
-      Last deploy: version 5.2.1 (commit a1b2c3d4e5f6) finished 12 min before this incident
-      Incident: inc-20261121T090000-0a1b2c3d
+        What: Alarm shop-web-unhealthy went off: 1 unhealthy host for 1 minute.
+        Where: account 111122223333, Region eu-central-1, system shop-web, instance i-0aaa
+        Impact: Customers cannot order
+        Severity: high
+        Owner: team-shop
+        Since: 2026-11-21 09:00:00 UTC, 30 s ago
+        Last deploy: version 5.2.1 (commit a1b2c3d4e5f6) finished 12 min before this incident
+        Incident: inc-20261121T090000-0a1b2c3d
 
-      The repair failed: InsufficientInstanceCapacity in eu-central-1a; the old instance stays.
-      What was tried:
-      - confirm: done.
-      - guard: done.
-      - launch: failed (InsufficientInstanceCapacity in eu-central-1a).
-      Old instance: i-0aaa. New instance: none.
+        The repair failed: InsufficientInstanceCapacity in eu-central-1a; the old instance stays.
+        What was tried:
+        - confirm: done.
+        - guard: done.
+        - launch: failed (InsufficientInstanceCapacity in eu-central-1a).
+        Old instance: i-0aaa. New instance: none.
 
-      Do next (with credentials of account 111122223333):
-        npm run -s perennial -- incidents inc-20261121T090000-0a1b2c3d --region eu-central-1
-        npm run -s perennial -- remediations rem-20261121T090000-0123456789 --region eu-central-1
-        npm run -s perennial -- plan i-0aaa --region eu-central-1
+        Do next (with credentials of account 111122223333):
+          npm run -s perennial -- acknowledge inc-20261121T090000-0a1b2c3d --region eu-central-1
+          npm run -s perennial -- incidents inc-20261121T090000-0a1b2c3d --region eu-central-1
+          npm run -s perennial -- remediations rem-20261121T090000-0123456789 --region eu-central-1
+          npm run -s perennial -- plan i-0aaa --region eu-central-1
 
-      From the inventory:
-        Purpose: Storefront pages
-        Environment: prod, multiple instances
-        Network: host shop-web; subnets private-a, private-c
-        OS: Amazon Linux 2023
-        Programs: web: nginx 1.28
-        Software: storefront 5.2.1 (config a1b2c3d)
-        Linked systems: shop-db (database)
-        Golden image: role web, approved id in the parameter /perennial/images/web/approved; chosen for the repair: ami-0v2
-        Monitoring: unknown (not in the catalog)
-        Documentation: unknown (not in the catalog)
-      "
-    `);
+        From the inventory:
+          Purpose: Storefront pages
+          Environment: prod, multiple instances
+          Network: host shop-web; subnets private-a, private-c
+          OS: Amazon Linux 2023
+          Programs: web: nginx 1.28
+          Software: storefront 5.2.1 (config a1b2c3d)
+          Linked systems: shop-db (database)
+          Golden image: role web, approved id in the parameter /perennial/images/web/approved; chosen for the repair: ami-0v2
+          Monitoring: unknown (not in the catalog)
+          Documentation: unknown (not in the catalog)
+        "
+      `);
   });
 
   it('needs-person after a veto names the guardrail; a paused one says how to resume', () => {
@@ -340,6 +341,7 @@ describe('composeMessage', () => {
       Find its owner, then tag it with the name of its system; if there is none, describe one in ops/ first.
 
       Do next (with credentials of account 111122223333):
+        npm run -s perennial -- acknowledge inc-20261121T090000-0a1b2c3d --region eu-central-1
         npm run -s perennial -- incidents inc-20261121T090000-0a1b2c3d --region eu-central-1
         npm run -s perennial -- inventory list --region eu-central-1
         aws ec2 describe-instances --instance-ids i-0xyz --region eu-central-1

@@ -46,7 +46,9 @@ describe('notify', () => {
       {
         notificationId: 'rem-1:replacing',
         severity: 'high',
+        step: 'replacing',
         channels: ['https', 'email'],
+        roles: ['operators', 'owner', 'developers'],
         system: 'shop-web',
         subject: 'shop-web: replacing',
         text: 'text',

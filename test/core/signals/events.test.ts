@@ -765,6 +765,52 @@ const expected: Readonly<Record<string, Expected>> = {
     ],
     rejected: [],
   },
+  'own-heartbeat.json': {
+    signals: [['platform.heartbeat', 'account/perennial', 'info', 'info', '2026-11-21T09:00:00.000Z', '111122223333/eu-central-1', 'Heartbeat of Perennial.']],
+    rejected: [],
+  },
+  'own-check-failed.json': {
+    signals: [
+      [
+        'check.failed',
+        'check/partner-payments',
+        'high',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'External, run by others: the check partner-payments failed: HTTP 503.',
+      ],
+    ],
+    rejected: [],
+  },
+  'own-check-passed.json': {
+    signals: [
+      [
+        'check.failed',
+        'check/partner-payments',
+        'info',
+        'resolved',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'The check partner-payments passes again.',
+      ],
+    ],
+    rejected: [],
+  },
+  'own-trouble-reported.json': {
+    signals: [
+      [
+        'system.reported',
+        'system/shop-web',
+        'high',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'Reported by a person: Checkout shows an empty page',
+      ],
+    ],
+    rejected: [],
+  },
   'own-job-failed.json': {
     signals: [
       [
@@ -1083,6 +1129,7 @@ describe('recorded events', () => {
     ['step-functions-timed-out.json', ['step-functions-succeeded.json']],
     ['own-budget-burning.json', ['own-budget-recovered.json']],
     ['own-job-failed.json', ['own-job-succeeded.json']],
+    ['own-check-failed.json', ['own-check-passed.json']],
   ])('gives %s the same fingerprint in every form and state', (file, others) => {
     const fingerprint = read(file).signals[0]?.fingerprint;
     expect(fingerprint).toMatch(/^[0-9a-f]{32}$/);

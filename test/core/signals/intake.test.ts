@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CompiledCatalog } from '../../../core/catalog/schema.ts';
 import { addSeconds } from '../../../core/environment/time.ts';
-import { listOpenIncidents, readTimeline } from '../../../core/incidents/incidents.ts';
+import { listOpenIncidents, readTimeline, setIncidentState } from '../../../core/incidents/incidents.ts';
 import { resendUnanswered } from '../../../core/incidents/notify.ts';
 import type { NotificationMessage } from '../../../core/incidents/ports.ts';
 import { incidentType } from '../../../core/incidents/record.ts';
@@ -20,6 +20,8 @@ import { catalogOf, inventoryOf } from '../inventory/world.ts';
 import { dump } from '../remediation/builders.ts';
 import { GROUP, groupWorld, MEMBER, memberSlotId } from '../remediation/group-world.ts';
 import { createWorld, OLD, observePorts, testHasher, testScope, type World } from '../remediation/world.ts';
+
+const containing = (part: string): unknown => expect.stringContaining(part);
 
 const SLOT = `shop-web/${OLD}`;
 
@@ -262,6 +264,14 @@ describe('an instance that nobody has listed', () => {
     await take(unlisted(world));
     world.clock.advance(600);
     await take(unlisted(world, { state: 'resolved', severity: 'info' }));
+    const [calm] = await listOpenIncidents(world.store, testScope);
+    await setIncidentState(
+      { store: world.store, scope: testScope, clock: world.clock, hasher: testHasher },
+      calm?.id ?? '',
+      'resolved',
+      'over',
+      world.clock.now(),
+    );
     world.clock.advance(86_400);
     const again = await take(unlisted(world));
     const incident = await readRecord(world.store, incidentType, keys.incident(testScope, incidentIdOf(again)));
@@ -295,17 +305,54 @@ describe('an instance that was replaced', () => {
   });
 });
 
+const reportOf = (world: World, change: Partial<Signal>): Signal => signal(world, { source: 'perennial', details: { system: 'shop-web' }, ...change });
+
+describe('what a check or a person says', () => {
+  it('opens an incident for a failed check of what others run; nothing of ours is replaced (S4-32)', async () => {
+    const { world, take } = await intake();
+    const result = await take(
+      reportOf(world, {
+        kind: 'check.failed',
+        rule: 'partner-payments',
+        subject: { type: 'check', id: 'partner-payments' },
+        summary: 'External, run by others: the check failed.',
+      }),
+    );
+    expect(result.kind).toBe('incident');
+    expect(await listOpenIncidents(world.store, testScope)).toMatchObject([
+      { state: 'open', system: 'shop-web', owner: 'team-shop', title: containing('External') },
+    ]);
+    expect(world.started).toEqual([]);
+    expect(world.sent.map(({ notificationId }) => notificationId)).toEqual([containing(':needs-person:')]);
+  });
+
+  it('opens an incident with an owner for a report, and knows that a person noticed it (S3-25)', async () => {
+    const { world, take } = await intake();
+    const report = reportOf(world, {
+      kind: 'system.reported',
+      rule: 'empty page',
+      subject: { type: 'system', id: 'shop-web' },
+      summary: 'Reported by a person: empty page',
+    });
+    await take(report);
+    await take(report);
+    expect(await listOpenIncidents(world.store, testScope)).toMatchObject([{ owner: 'team-shop', detectedBy: 'person', severity: 'high' }]);
+    expect(world.sent).toHaveLength(1);
+  });
+});
+
 describe('the end of a trouble', () => {
-  it('resolves the incident and calms the group, unless a repair runs', async () => {
+  it('leaves the incident stable, tells nobody yet and calms the group, unless a repair runs', async () => {
     const { world, take } = await intake({ triggers: ['instance.status-check'] });
     const opened = await take(signal(world));
     world.clock.advance(60);
     expect(await take(signal(world, { state: 'resolved', severity: 'info' }))).toEqual({
       kind: 'incident',
       incidentId: incidentIdOf(opened),
-      reason: 'The incident is resolved',
+      reason: 'The incident is stable',
     });
-    expect(await listOpenIncidents(world.store, testScope)).toEqual([]);
+    expect(await listOpenIncidents(world.store, testScope)).toMatchObject([{ state: 'stable' }]);
+    expect(world.sent.filter(({ notificationId }) => notificationId.includes('resolved'))).toEqual([]);
   });
 
   it('leaves the incident to the repair that runs, and takes the slot off the group’s unhealthy ones', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { rowOf, signalTable, type SignalRow } from '../../../core/signals/table.ts';
 
 const rows: readonly (readonly [string, SignalRow])[] = Object.entries(signalTable);
-const firstWords = new Set(['alarm', 'instance', 'group', 'image', 'storage', 'health', 'deploy', 'check', 'job', 'budget', 'change', 'platform']);
+const firstWords = new Set(['alarm', 'instance', 'group', 'image', 'storage', 'health', 'deploy', 'check', 'job', 'budget', 'change', 'platform', 'system']);
 
 describe('the table of signals', () => {
   it.each(rows)('gives every case of %s a kind of ours and a state that fits its severity', (_detailType, row) => {
