@@ -1,7 +1,7 @@
 /*
- * What the documents of the console run, in the language that Systems Manager runs: each reads one remediation, says why it refuses, and
- * else writes one field on the condition that nothing has changed meanwhile. The rules are those of `core/remediation/requests.ts`; a
- * test runs both side by side.
+ * What the documents of the console run, in the language that Systems Manager runs: each reads one record, says why it refuses, and
+ * else writes it on the condition that nothing has changed meanwhile. The rules are those of `core/remediation/requests.ts` and
+ * `core/incidents/acknowledge.ts`; a test runs both side by side.
  */
 
 const common = `import boto3
@@ -63,4 +63,45 @@ def handler(events, context):
         return {'answer': abort['by'] + ' asked for its end already at ' + abort['at']}
     write(events, table, key, item, 'abort', {'by': events['by'], 'reason': events['reason'], 'at': now()})
     return {'answer': 'It goes to its nearest safe point: undone before the drain, finished after it.'}
+`;
+
+/** Like `acknowledgeIncident`; the desk puts it on the timeline within a minute. */
+export const acknowledgeScript = `import boto3
+from datetime import datetime, timedelta, timezone
+from boto3.dynamodb.conditions import Attr
+
+OVER = ('resolved', 'post-mortem-due', 'closed')
+
+
+def text(at):
+    return at.strftime('%Y-%m-%dT%H:%M:%S.') + '%03dZ' % (at.microsecond // 1000)
+
+
+def handler(events, context):
+    table = boto3.resource('dynamodb').Table(events['table'])
+    key = {'pk': events['pk'], 'sk': events['sk']}
+    item = table.get_item(Key=key, ConsistentRead=True).get('Item')
+    if item is None:
+        raise Exception('There is no incident ' + events['sk'] + '. Nothing was changed.')
+    state = item['body']['state']
+    if state in OVER:
+        raise Exception(events['sk'] + ' is over (' + state + '); there is nothing to acknowledge. Nothing was changed.')
+    if state == 'stable':
+        raise Exception(events['sk'] + ' is calm and is being verified; there is nothing to acknowledge. Nothing was changed.')
+    at, minutes = datetime.now(timezone.utc), int(events['minutes'])
+    until = text(at + timedelta(minutes=minutes))
+    table.update_item(
+        Key=key,
+        UpdateExpression='SET body.acknowledged = :value, body.#state = :state, body.updatedAt = :at, #version = #version + :one, writeId = :writeId',
+        ConditionExpression=Attr('version').eq(item['version']),
+        ExpressionAttributeNames={'#version': 'version', '#state': 'state'},
+        ExpressionAttributeValues={
+            ':value': {'by': events['by'] + ': ' + events['reason'], 'at': text(at), 'until': until},
+            ':state': 'acknowledged' if state == 'open' else state,
+            ':at': text(at),
+            ':one': 1,
+            ':writeId': events['writeId'],
+        },
+    )
+    return {'answer': 'It is yours until ' + until + '. If it is neither repaired nor calm by then, it pages again.'}
 `;

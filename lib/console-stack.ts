@@ -5,8 +5,9 @@ import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import type { ConsoleDocument } from '../core/incidents/console-links.ts';
 import { keys } from '../core/records/keys.ts';
+import type { RecordKey } from '../core/records/store.ts';
 import { type Pause, pauseSchema } from '../core/remediation/record.ts';
-import { abortScript, approveScript } from './console-scripts.ts';
+import { abortScript, acknowledgeScript, approveScript } from './console-scripts.ts';
 
 export interface ConsoleStackProps extends StackProps {
   readonly table: ITable;
@@ -23,7 +24,8 @@ export class ConsoleStack extends Stack {
     super(scope, id, { description: "Perennial's switches in the AWS console", ...props });
     const { partition } = pauseKeyOf('global');
     const remediationPartition = remediationKeyOf('any').partition;
-    // Another account's automation cannot borrow the role, and it reaches the pause switches only:
+    const incidentPartition = incidentKeyOf('any').partition;
+    // Another account's automation cannot borrow the role, and it reaches switches, remediations and incidents only:
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_dynamodb.html (dynamodb:LeadingKeys)
     const assumedBy = new ServicePrincipal('ssm.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } } });
     const role = new Role(this, 'SwitchRole', { assumedBy, description: 'Writes the pause switches of Perennial' });
@@ -37,10 +39,13 @@ export class ConsoleStack extends Stack {
     );
     role.addToPolicy(
       new PolicyStatement({
-        sid: 'DecideOnRemediations',
+        sid: 'DecideOnRemediationsAndIncidents',
         actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
         resources: [props.table.tableArn],
-        conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [remediationPartition] }, Null: { 'dynamodb:LeadingKeys': 'false' } },
+        conditions: {
+          'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [remediationPartition, incidentPartition] },
+          Null: { 'dynamodb:LeadingKeys': 'false' },
+        },
       }),
     );
     for (const { name, isPaused, description } of switches) {
@@ -52,6 +57,9 @@ export class ConsoleStack extends Stack {
       const { name } = decision;
       new CfnDocument(this, name, { name, documentType: 'Automation', documentFormat: 'JSON', updateMethod: 'NewVersion', content });
     }
+    const content = acknowledgeDocument({ tableName: props.table.tableName, roleArn: role.roleArn });
+    const name: ConsoleDocument = 'Perennial-Acknowledge';
+    new CfnDocument(this, name, { name, documentType: 'Automation', documentFormat: 'JSON', updateMethod: 'NewVersion', content });
   }
 }
 
@@ -60,6 +68,10 @@ const decisions = [
   { name: 'Perennial-Approve', description: 'Says yes to the plan that a repair waits with', script: approveScript },
   { name: 'Perennial-Abort', description: 'Takes a repair to its nearest safe point: undone before the drain, finished after it', script: abortScript },
 ] as const satisfies readonly { readonly name: ConsoleDocument; readonly description: string; readonly script: string }[];
+
+function incidentKeyOf(incidentId: string) {
+  return keys.incident({ accountId: Aws.ACCOUNT_ID, region: Aws.REGION }, incidentId);
+}
 
 function remediationKeyOf(remediationId: string) {
   return keys.remediation({ accountId: Aws.ACCOUNT_ID, region: Aws.REGION }, remediationId);
@@ -127,17 +139,49 @@ interface DecisionProps {
   readonly decision: (typeof decisions)[number];
 }
 
-/** One script, because every refusal must say why: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html */
+const reasonParameter = { type: 'String', allowedPattern: '^.{3,200}$', description: 'Why; it is recorded and shown' } as const;
+
 function decisionDocument({ tableName, roleArn, decision: { description, script } }: DecisionProps) {
-  const { partition, sort } = remediationKeyOf('{{ Remediation }}');
+  const Remediation = { type: 'String', allowedPattern: '^rem-[0-9A-Za-z-]{1,80}$', description: 'Id of the remediation; the message that asks names it' };
+  const key = remediationKeyOf('{{ Remediation }}');
+  return scriptDocument({ description, roleArn, parameters: { Remediation, Reason: reasonParameter }, tableName, key, input: {}, script });
+}
+
+/** Who has only a phone says that they have an incident. */
+function acknowledgeDocument({ tableName, roleArn }: Pick<DecisionProps, 'tableName' | 'roleArn'>) {
+  const Incident = { type: 'String', allowedPattern: '^inc-[0-9A-Za-z-]{1,80}$', description: 'Id of the incident; every message names it' };
+  // Up to a day, without leading zeros
+  const pattern = '^([1-9][0-9]{0,2}|1[0-3][0-9]{2}|14[0-3][0-9]|1440)$';
+  const Minutes = { type: 'String', default: '30', allowedPattern: pattern, description: 'How long nobody else is asked, 1 to 1440' };
+  return scriptDocument({
+    description: 'Says that you have an incident: nobody else is asked until your time is over',
+    roleArn,
+    parameters: { Incident, Minutes, Reason: reasonParameter },
+    tableName,
+    key: incidentKeyOf('{{ Incident }}'),
+    input: { minutes: '{{ Minutes }}' },
+    script: acknowledgeScript,
+  });
+}
+
+interface ScriptProps {
+  readonly description: string;
+  readonly roleArn: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly tableName: string;
+  readonly key: RecordKey;
+  /** What the script gets besides. */
+  readonly input: Readonly<Record<string, string>>;
+  readonly script: string;
+}
+
+/** One script, because every refusal must say why: https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html */
+function scriptDocument({ description, roleArn, parameters, tableName, key: { partition, sort }, input, script }: ScriptProps) {
   return {
     schemaVersion: '0.3',
     description,
     assumeRole: roleArn,
-    parameters: {
-      Remediation: { type: 'String', allowedPattern: '^rem-[0-9A-Za-z-]{1,80}$', description: 'Id of the remediation; the message that asks names it' },
-      Reason: { type: 'String', allowedPattern: '^.{3,200}$', description: 'Why; it is recorded and shown' },
-    },
+    parameters,
     mainSteps: [
       {
         name: 'decide',
@@ -153,6 +197,7 @@ function decisionDocument({ tableName, roleArn, decision: { description, script 
             by: 'console, automation {{ automation:EXECUTION_ID }}',
             reason: '{{ Reason }}',
             writeId: '{{ automation:EXECUTION_ID }}',
+            ...input,
           },
           Script: script,
         },

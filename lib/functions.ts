@@ -9,7 +9,7 @@ import { EventFunction, type EventFunctionProps } from './event-function.ts';
 import type { NotificationTopics } from './notification-topics.ts';
 import { arnOf, catalogScopeOf } from './permissions/catalog-scope.ts';
 import { changePermissions } from './permissions/changes.ts';
-import { publishPermissions, recordPermissions, sendPermissions } from './permissions/platform.ts';
+import { publishPermissions, recordPermissions, sendPermissions, subscriptionReads } from './permissions/platform.ts';
 import { type Permission, permission } from './permissions/permission.ts';
 import { recoveryReads } from './permissions/recovery.ts';
 import { alarmReads, commandReads, healthReads, inventoryReads, metricReads, surroundingsReads } from './permissions/reads.ts';
@@ -49,6 +49,7 @@ const sizes = {
   // Shorter than the minute between two runs, so that they do not overlap.
   impaired: { description: 'Asks for failed status checks and unhealthy targets', timeout: Duration.seconds(50), memoryMebibytes: 512 },
   budget: { description: 'Evaluates the error budgets', timeout: Duration.seconds(50), memoryMebibytes: 512 },
+  desk: { description: 'Looks at every incident: verifies, escalates, sends what is due', timeout: Duration.seconds(50), memoryMebibytes: 512 },
   page: { description: 'Pages unless a repair has succeeded', timeout: Duration.seconds(30), memoryMebibytes: 256 },
   publishCatalog: { description: 'Publishes the catalog at deploy', timeout: Duration.minutes(2), memoryMebibytes: 256 },
 } as const satisfies Record<FunctionName, Size>;
@@ -61,6 +62,7 @@ export class Functions extends Construct {
   readonly sweep: EventFunction<'sweep'>;
   readonly impaired: EventFunction<'impaired'>;
   readonly budget: EventFunction<'budget'>;
+  readonly desk: EventFunction<'desk'>;
   readonly page: EventFunction<'page'>;
   readonly publishCatalog: EventFunction<'publishCatalog'>;
   /** Where timers end that reached no function, and pages that their function failed on. */
@@ -89,9 +91,10 @@ export class Functions extends Construct {
     const repairs = { ...this.#versionVariables(), STATE_MACHINE_ARN: arnOf('states', `stateMachine:${remediationMachineName}`) };
     this.reap = this.#add('reap', { environment: { ...told, ...repairs }, permissions: [...tells, ...reapPermissions()] });
     this.sweep = this.#add('sweep', {
-      environment: { ...told, ...reporting, ...repairs },
+      environment: { ...told, ...reporting, ...repairs, TOPIC_PLATFORM_ARN: props.topics.platform.topicArn },
       permissions: [
         ...tells,
+        ...subscriptionReads(props.topics),
         ...sendPermissions('Report', props.intake.queue),
         ...inventoryReads(catalogScope),
         ...versionPermissions([this.observe.handler, this.act.handler]),
@@ -100,6 +103,7 @@ export class Functions extends Construct {
     const pace = { SMALL_FLEET_POLL_MINUTES: String(smallFleetPollMinutesOf(this)) };
     this.impaired = this.#add('impaired', { environment: { ...reporting, ...pace }, permissions: [...reports, ...healthReads()] });
     this.budget = this.#add('budget', { environment: reporting, permissions: [...reports, ...metricReads()] });
+    this.desk = this.#add('desk', { environment: told, permissions: tells });
     // The others run again by themselves; a page does not come back.
     this.page = this.#add('page', { environment: told, permissions: tells, asyncDeadLetters: this.scheduleDeadLetters });
     this.publishCatalog = this.#add('publishCatalog', { environment: this.#recordVariables(), permissions: records });

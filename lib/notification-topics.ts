@@ -1,9 +1,13 @@
 import { Aws, CfnDynamicReference, CfnDynamicReferenceService } from 'aws-cdk-lib';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import { CfnSubscription, Topic } from 'aws-cdk-lib/aws-sns';
+import { CfnSubscription, LoggingProtocol, Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { type NotificationRoute, type RouteTarget, severities } from '../core/catalog/schema.ts';
+import type { CompiledCatalog } from '../core/catalog/schema.ts';
+import { present } from '../core/environment/present.ts';
+import { arnOf } from './permissions/catalog-scope.ts';
+import { grant, permission } from './permissions/permission.ts';
+import { topicNames, wantedSubscriptions, type WantedSubscription } from '../core/incidents/subscriptions.ts';
 import type { Severity } from '../core/signals/signal.ts';
 
 /** Services that publish to encrypted topics of ours; each needs the key and, because the topics have policies of their own, the topic. */
@@ -17,11 +21,13 @@ export class NotificationTopics extends Construct {
   readonly key: Key;
   readonly bySeverity: Readonly<Record<Severity, Topic>>;
   readonly platform: Topic;
+  readonly #feedback: Role;
 
-  constructor(scope: Construct, id: string, routes: readonly NotificationRoute[]) {
+  constructor(scope: Construct, id: string, catalog: Routed) {
     super(scope, id);
     this.key = new Key(this, 'Key', { description: "Perennial's topics", enableKeyRotation: true });
     this.key.addToResourcePolicy(this.#useByServices());
+    this.#feedback = this.#addFeedbackRole();
     this.bySeverity = {
       critical: this.addTopic('Critical', 'Perennial critical'),
       high: this.addTopic('High', 'Perennial high'),
@@ -30,12 +36,31 @@ export class NotificationTopics extends Construct {
     };
     this.platform = this.addTopic('Platform', 'Perennial itself');
     allowServices(this.platform);
-    this.#subscribe(routes);
+    this.#subscribe(catalog);
   }
 
   /** A topic under the customer key; CloudWatch cannot publish to one under the key that AWS manages. */
   addTopic(id: string, displayName: string): Topic {
-    return new Topic(this, id, { displayName, masterKey: this.key, enforceSSL: true });
+    const topic = new Topic(this, id, { displayName, masterKey: this.key, enforceSSL: true });
+    // Of what SNS can log, these are our subscribers; it has no delivery status for mail, and one for SMS only for the whole account.
+    topic.addLoggingConfig({ protocol: LoggingProtocol.HTTP, failureFeedbackRole: this.#feedback });
+    return topic;
+  }
+
+  /** Why a delivery failed: https://docs.aws.amazon.com/sns/latest/dg/msg-status-cloudformation.html; SNS chooses the names of the log groups. */
+  #addFeedbackRole(): Role {
+    const assumedBy = new ServicePrincipal('sns.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } } });
+    const role = new Role(this, 'FeedbackRole', { assumedBy, description: 'Lets SNS log the deliveries that failed' });
+    const logs = permission(
+      {
+        sid: 'LogFailedDeliveries',
+        actions: ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents', 'logs:PutMetricFilter', 'logs:PutRetentionPolicy'],
+        resources: [arnOf('logs', 'log-group:sns/*')],
+      },
+      'SNS names a log group after each topic.',
+    );
+    grant(role, [logs]);
+    return role;
   }
 
   /** https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: a publishing service needs exactly these two actions. */
@@ -49,15 +74,23 @@ export class NotificationTopics extends Construct {
     });
   }
 
-  #subscribe(routes: readonly NotificationRoute[]): void {
-    for (const severity of severities) {
-      const targets = targetsOf(routes.filter((route) => route.spec.severities.includes(severity)));
-      for (const target of targets) subscribe(this.bySeverity[severity], target, { FilterPolicy: { channels: [target.channel] } });
+  #subscribe(catalog: Routed): void {
+    const wanted = wantedSubscriptions(catalog);
+    for (const topic of topicNames) {
+      const here = wanted.filter((one) => one.topic === topic);
+      if (here.length > MAX_SUBSCRIPTIONS)
+        throw new TypeError(
+          `The topic ${topic} would have ${here.length} subscriptions; SNS filters at most ${MAX_SUBSCRIPTIONS}. Let teams share addresses or channels.`,
+        );
+      for (const one of here) subscribe(topic === 'platform' ? this.platform : this.bySeverity[topic], one);
     }
-    const onCall = targetsOf(routes.filter((route) => route.spec.severities.some((severity) => severity === 'critical' || severity === 'high')));
-    for (const target of onCall) subscribe(this.platform, target, platformFilter(target));
   }
 }
+
+type Routed = Pick<CompiledCatalog, 'systems' | 'routes'>;
+
+/** https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html: 200 filter policies a topic; a few stay for the mailbox of the heartbeat and what is subscribed by hand. */
+const MAX_SUBSCRIPTIONS = 190;
 
 /** CloudWatch and EventBridge of this account may publish; nobody else's. */
 export function allowServices(topic: Topic): void {
@@ -72,39 +105,25 @@ export function allowServices(topic: Topic): void {
   );
 }
 
-interface Target {
-  readonly channel: 'email' | 'sms' | 'https';
-  readonly endpoint: string;
-  /** Names the subscription in the template; never a phone number. */
-  readonly name: string;
-}
-
-/** Two routes may name the same address; it is subscribed once. */
-function targetsOf(routes: readonly NotificationRoute[]): readonly Target[] {
-  const targets = routes.flatMap((route) => route.spec.to.map(targetOf));
-  return [...new Map(targets.map((target) => [target.name, target])).values()];
-}
-
-function targetOf(target: RouteTarget): Target {
-  if ('email' in target) return { channel: 'email', endpoint: target.email, name: `email ${target.email}` };
-  if ('https' in target) return { channel: 'https', endpoint: target.https, name: `https ${target.https}` };
-  // CloudFormation reads the number at deploy; it is in no template and no stack description.
-  const reference = new CfnDynamicReference(CfnDynamicReferenceService.SSM, target.smsParameter);
-  return { channel: 'sms', endpoint: reference.toString(), name: `sms ${target.smsParameter}` };
-}
-
-function subscribe(topic: Topic, target: Target, filter: { readonly FilterPolicy?: object; readonly FilterPolicyScope?: string }): void {
-  new CfnSubscription(topic, `To ${target.name.replaceAll('/', '.')}`, {
+function subscribe(topic: Topic, wanted: WantedSubscription): void {
+  const { channel, address } = wanted;
+  const filter = wanted.topic === 'platform' ? platformFilter(wanted) : { FilterPolicy: { channels: [channel], ...present({ roles: wanted.roles }) } };
+  new CfnSubscription(topic, `To ${channel} ${address}`.replaceAll('/', '.'), {
     topicArn: topic.topicArn,
-    protocol: target.channel,
-    endpoint: target.endpoint,
+    protocol: channel,
+    endpoint: endpointOf(wanted),
     filterPolicy: filter.FilterPolicy,
     filterPolicyScope: filter.FilterPolicyScope,
   });
 }
 
+/** CloudFormation reads a phone's number at deploy; it is in no template and no stack description. */
+function endpointOf({ channel, address }: WantedSubscription): string {
+  return channel === 'sms' ? new CfnDynamicReference(CfnDynamicReferenceService.SSM, address).toString() : address;
+}
+
 /** Our alarms carry no attributes. A phone only wakes its owner for a critical one that has just gone off. */
-function platformFilter(target: Target): { readonly FilterPolicy?: object; readonly FilterPolicyScope?: string } {
-  if (target.channel !== 'sms') return {};
+function platformFilter({ channel }: WantedSubscription): { readonly FilterPolicy?: object; readonly FilterPolicyScope?: string } {
+  if (channel !== 'sms') return {};
   return { FilterPolicyScope: 'MessageBody', FilterPolicy: { NewStateValue: ['ALARM'], AlarmDescription: [{ prefix: '[critical]' }] } };
 }

@@ -4,13 +4,14 @@ import { loadCatalog, type LoadedCatalog } from '../catalog-files/read-catalog.t
 import type { CompiledCatalog } from '../core/catalog/schema.ts';
 import { consoleDocuments } from '../core/incidents/console-links.ts';
 import { ConsoleStack } from './console-stack.ts';
+import { MonitoringStack } from './monitoring-stack.ts';
 import { PerennialStack } from './perennial-stack.ts';
 
 const defaultDirectory = 'ops';
 
 /**
  * The stacks, checked by cdk-nag. Context: `catalogDirectory`, `allowDirty`, `sweepMinutes`, `smallFleetPollMinutes`, `fleetEndpoint`,
- * `runbookUrl`, and `console` (`false` leaves the console stack out, and the links to its documents).
+ * `runbookUrl`, and `console` (`false` leaves out the console stack, the links to its documents, and the monitoring stack).
  */
 export function createPerennialApp(props: AppProps = {}): App {
   const app = new App(props);
@@ -20,6 +21,7 @@ export function createPerennialApp(props: AppProps = {}): App {
   const hasConsole = String(app.node.tryGetContext('console')) !== 'false';
   const platform = new PerennialStack(app, 'Perennial', { catalog, consoleDocuments: hasConsole ? consoleDocuments : [] });
   if (hasConsole) new ConsoleStack(app, 'PerennialConsole', { table: platform.records.table });
+  if (hasConsole) new MonitoringStack(app, 'PerennialMonitoring', { systems: catalog.systems, alarmsTopic: platform.alarmsTopic });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   return app;
 }

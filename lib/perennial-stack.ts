@@ -1,10 +1,12 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { CompiledCatalog } from '../core/catalog/schema.ts';
 import { severities } from '../core/catalog/schema.ts';
 import { AlarmRegistry } from './alarm-registry.ts';
 import { CatalogPublication } from './catalog-publication.ts';
 import { Functions, signalsVisibility } from './functions.ts';
+import { Heartbeat } from './heartbeat.ts';
 import { NotificationTopics } from './notification-topics.ts';
 import { addPlatformAlarms, type Watched } from './platform-alarms.ts';
 import { RecordTable } from './record-table.ts';
@@ -21,26 +23,35 @@ export interface PerennialStackProps extends StackProps {
 /** All that runs. It names no account and no Region: it is deployed to where its deployer is. */
 export class PerennialStack extends Stack {
   readonly records: RecordTable;
+  /** Where alarms of systems speak to Perennial. */
+  readonly alarmsTopic: ITopic;
 
   constructor(scope: Construct, id: string, props: PerennialStackProps) {
     super(scope, id, { description: 'Perennial keeps services always on', ...props });
     const { catalog, consoleDocuments } = props;
     this.records = new RecordTable(this, 'Records');
-    const topics = new NotificationTopics(this, 'Topics', catalog.routes);
+    const topics = new NotificationTopics(this, 'Topics', catalog);
     const intake = new SignalIntake(this, 'Signals', topics, signalsVisibility);
+    this.alarmsTopic = intake.alarmsTopic;
     const functions = new Functions(this, 'Functions', { catalog, records: this.records, topics, intake, consoleDocuments });
     const machine = new RemediationMachine(this, 'Remediation', { observe: functions.observe.handler, act: functions.act.handler });
     intake.listen(machine.machine);
     const schedules = new Schedules(this, 'Schedules', functions);
     const signals = functions.addSignals(machine.machine, schedules);
+    const heartbeat = new Heartbeat(this, 'Heartbeat', {
+      groupName: schedules.groupName,
+      intake,
+      topics,
+      scheduleDeadLetters: functions.scheduleDeadLetters,
+    });
     new CatalogPublication(this, 'Catalog', catalog, functions.publishCatalog);
-    const parts: Watched = { intake, functions, signals, schedules, machine, topics, records: this.records };
+    const parts: Watched = { intake, functions, signals, schedules, machine, topics, records: this.records, heartbeat };
     addPlatformAlarms(new AlarmRegistry(this, 'Alarms', topics.platform), parts);
     this.#addOutputs(parts);
   }
 
   /** What the command line and the sandbox look up by name. */
-  #addOutputs({ intake, functions, machine, topics }: Watched): void {
+  #addOutputs({ intake, functions, machine, topics, heartbeat }: Watched): void {
     const topicArns = severities.map(
       (severity) => [`${severity.slice(0, 1).toUpperCase()}${severity.slice(1)}TopicArn`, topics.bySeverity[severity].topicArn] as const,
     );
@@ -53,6 +64,7 @@ export class PerennialStack extends Stack {
       ScheduleDeadLetterQueueUrl: functions.scheduleDeadLetters.queueUrl,
       AlarmsTopicArn: intake.alarmsTopic.topicArn,
       PlatformTopicArn: topics.platform.topicArn,
+      HeartbeatMailboxUrl: heartbeat.mailbox.queueUrl,
       EventBusName: intake.bus.eventBusName,
       ObserveFunctionName: functions.observe.handler.functionName,
       ActFunctionName: functions.act.handler.functionName,

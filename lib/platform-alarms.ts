@@ -6,6 +6,7 @@ import type { FunctionName } from '../core/environment/function-environment.ts';
 import type { AlarmArticle, AlarmDeclaration, AlarmRegistry } from './alarm-registry.ts';
 import type { EventFunction } from './event-function.ts';
 import type { Functions } from './functions.ts';
+import { type Heartbeat, heartbeatMinutes } from './heartbeat.ts';
 import type { NotificationTopics } from './notification-topics.ts';
 import type { RecordTable } from './record-table.ts';
 import type { RemediationMachine } from './remediation-machine.ts';
@@ -20,6 +21,7 @@ export interface Watched {
   readonly machine: RemediationMachine;
   readonly topics: NotificationTopics;
   readonly records: RecordTable;
+  readonly heartbeat: Heartbeat;
 }
 
 const silenceIsGood = { data: 'fine', why: 'the service sends it only when there is something to count.' } as const;
@@ -29,16 +31,20 @@ const silenceIsAStop = { data: 'trouble', why: 'a schedule that runs sends one e
 /** What Perennial watches about itself; each row has its article in docs/runbook.md. */
 export function addPlatformAlarms(registry: AlarmRegistry, watched: Watched): void {
   const { functions, signals } = watched;
-  const { observe, act, reap, sweep, impaired, budget, publishCatalog } = functions;
+  const { observe, act, reap, sweep, impaired, budget, desk, publishCatalog } = functions;
   const declarations: readonly AlarmDeclaration[] = [
     ...queueAlarms(watched),
-    ...[signals, observe, act, reap, sweep, impaired, budget, publishCatalog].map(({ functionName, handler }) => functionErrors(functionName, handler)),
-    ...[signals, observe, act, reap, sweep, impaired, budget, functions.page].map(({ functionName, handler }) => functionThrottles(functionName, handler)),
+    ...[signals, observe, act, reap, sweep, impaired, budget, desk, publishCatalog].map(({ functionName, handler }) => functionErrors(functionName, handler)),
+    ...[signals, observe, act, reap, sweep, impaired, budget, desk, functions.page].map(({ functionName, handler }) =>
+      functionThrottles(functionName, handler),
+    ),
     pageErrors(functions.page.handler),
     ...repairAlarms(watched.machine),
     ...scheduleAlarms(watched),
     ...deliveryAlarms(watched.topics),
+    subscriptionsMissing(watched.schedules),
     ...tableAlarms(watched.records),
+    heartbeatMissing(watched.heartbeat),
   ];
   for (const declaration of declarations) registry.add(declaration);
 }
@@ -131,6 +137,12 @@ function scheduleAlarms({ functions, schedules }: Watched): readonly AlarmDeclar
       Duration.minutes(2 * schedules.sweepMinutes),
     ),
     stopped('budget-not-running', 'No error budget has been evaluated for ten minutes.', functions.budget, Duration.minutes(5)),
+    stopped(
+      'desk-not-running',
+      'Nobody has looked at the incidents for ten minutes: nothing is escalated, nothing held is sent.',
+      functions.desk,
+      Duration.minutes(5),
+    ),
     stopped('impaired-poll-not-running', 'Nobody has asked for failed status checks for ten minutes.', functions.impaired, Duration.minutes(5)),
     {
       article: 'scheduler-target-errors',
@@ -164,6 +176,37 @@ function deliveryAlarms({ bySeverity, platform }: NotificationTopics): readonly 
       missing: silenceIsGood,
     };
   });
+}
+
+/** The one alarm that looks at the far end of the way of a page. It goes to people by CloudWatch and the platform topic, of which that way uses nothing. */
+function heartbeatMissing({ mailbox }: Heartbeat): AlarmDeclaration {
+  return {
+    article: 'heartbeat-missing',
+    says: 'No heartbeat has gone the whole way of a page for 15 minutes: pages may not arrive.',
+    metric: mailbox.metricNumberOfMessagesSent({ period: Duration.minutes(heartbeatMinutes), statistic: 'Sum' }),
+    threshold: 1,
+    isMinimum: true,
+    periods: 3,
+    missing: { data: 'trouble', why: 'the mailbox gets one every five minutes, or the way is broken.' },
+  };
+}
+
+/** Counted by each sweep. A mail address that was suspended, that nobody confirmed or that somebody unsubscribed looks healthy to SNS. */
+function subscriptionsMissing({ sweepMinutes }: Schedules): AlarmDeclaration {
+  return {
+    article: 'subscriptions-missing',
+    says: 'A subscription that the catalog asks for waits for its confirmation, was suspended or is gone: somebody hears nothing.',
+    metric: new Metric({
+      namespace: 'Perennial',
+      metricName: 'SubscriptionsMissing',
+      dimensionsMap: { service: 'sweep' },
+      period: Duration.minutes(2 * sweepMinutes),
+      statistic: 'Maximum',
+    }),
+    threshold: 1,
+    periods: 1,
+    missing: { data: 'fine', why: 'a sweep that does not run has an alarm of its own.' },
+  };
 }
 
 /** DynamoDB counts throttled reads and writes of a table on demand when it grows faster than it may double. */

@@ -15,7 +15,7 @@ export function pageScheduleNames(groupName: string): string {
   return arnOf('scheduler', `schedule/${groupName}/perennial-page-*`);
 }
 
-/** What Perennial does by the clock: sweep, poll, budget, reaper; and the role with which armed pages reach their function. */
+/** What Perennial does by the clock: sweep, poll, budget, desk, reaper; and the role with which armed pages reach their function. */
 export class Schedules extends Construct {
   readonly groupName: string;
   readonly pageRole: Role;
@@ -28,16 +28,17 @@ export class Schedules extends Construct {
     this.#functions = functions;
     const group = new CfnScheduleGroup(this, 'Group', { name: 'perennial' });
     this.groupName = group.ref;
-    const { sweep, impaired, budget, reap, page } = functions;
+    const { sweep, impaired, budget, desk, reap, page } = functions;
     this.#role = this.#addRole(
       'Role',
-      [sweep, impaired, budget, reap].map(({ handler }) => handler),
+      [sweep, impaired, budget, desk, reap].map(({ handler }) => handler),
     );
     this.pageRole = this.#addRole('PageRole', [page.handler]);
     this.sweepMinutes = sweepMinutesOf(this);
     this.#every('Sweep', this.sweepMinutes, sweep.handler);
     this.#every('Impaired', 1, impaired.handler);
     this.#every('Budget', 1, budget.handler);
+    this.#every('Desk', 1, desk.handler);
     this.#every('Reap', 60, reap.handler);
   }
 

@@ -20,6 +20,12 @@ export function publishPermissions(topics: NotificationTopics): readonly Permiss
   ];
 }
 
+/** The sweep compares what is subscribed with the catalog. */
+export function subscriptionReads(topics: NotificationTopics): readonly Permission[] {
+  const arns = [...Object.values(topics.bySeverity), topics.platform].map((topic) => topic.topicArn);
+  return [permission({ sid: 'ReadSubscriptions', actions: ['sns:ListSubscriptionsByTopic'], resources: arns })];
+}
+
 export function sendPermissions(sid: string, ...queues: readonly IQueue[]): readonly Permission[] {
   return [permission({ sid, actions: ['sqs:SendMessage'], resources: queues.map((queue) => queue.queueArn) })];
 }

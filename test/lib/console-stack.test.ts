@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
+import { ACKNOWLEDGED_MINUTES, decideAcknowledgement } from '../../core/incidents/acknowledge.ts';
+import { type Incident, incidentSchema } from '../../core/incidents/record.ts';
 import { keys } from '../../core/records/keys.ts';
 import { pauseSchema } from '../../core/remediation/record.ts';
-import { abortScript, approveScript } from '../../lib/console-scripts.ts';
+import { abortScript, acknowledgeScript, approveScript } from '../../lib/console-scripts.ts';
 import { parseTemplate, resourcesOf, synthesise } from './template.ts';
 
 /** Matches a text that contains `part`; typed, where vitest says `any`. */
@@ -30,12 +32,13 @@ function nameOf(part: unknown): string {
 }
 
 describe('what a phone can run', () => {
-  it('is Perennial-Pause, -Resume, -Approve and -Abort', () => {
+  it('is Perennial-Pause, -Resume, -Approve, -Abort and -Acknowledge', () => {
     expect(documents.map(({ Name, DocumentType }) => [Name, DocumentType])).toEqual([
       ['Perennial-Pause', 'Automation'],
       ['Perennial-Resume', 'Automation'],
       ['Perennial-Approve', 'Automation'],
       ['Perennial-Abort', 'Automation'],
+      ['Perennial-Acknowledge', 'Automation'],
     ]);
   });
 
@@ -71,13 +74,32 @@ describe('what a phone can run', () => {
     expect(key.sort).toMatch(/^[{} A-Za-z]+$/);
   });
 
-  it('its role reaches pause switches and remediations, and nothing else', () => {
+  it('Perennial-Acknowledge writes the incident that the page names, for 1 to 1,440 minutes', () => {
+    const content = documents.find(({ Name }) => Name === 'Perennial-Acknowledge')?.['Content'];
+    const key = keys.incident({ accountId: '<account>', region: '<region>' }, '{{ Incident }}');
+    expect(printed(content)).toContain(`"pk":"${key.partition}","sk":"${key.sort}"`);
+    const found = z.parse(
+      z.object({
+        parameters: z.object({ Incident: z.object({ allowedPattern: z.string() }), Minutes: z.object({ default: z.string(), allowedPattern: z.string() }) }),
+        mainSteps: z.array(z.object({ inputs: z.object({ Script: z.string(), InputPayload: z.object({ minutes: z.string() }) }) })),
+      }),
+      content,
+    );
+    expect(found.mainSteps[0]?.inputs).toMatchObject({ Script: acknowledgeScript, InputPayload: { minutes: '{{ Minutes }}' } });
+    const minutes = new RegExp(found.parameters.Minutes.allowedPattern);
+    expect(['1', '30', '999', '1000', '1399', '1440'].filter((text) => !minutes.test(text))).toEqual([]);
+    expect(['0', '', '-1', '1441', '1500', '030', '9999', '1e3'].filter((text) => minutes.test(text))).toEqual([]);
+    expect(found.parameters.Minutes.default).toBe(String(ACKNOWLEDGED_MINUTES));
+  });
+
+  it('its role reaches pause switches, remediations and incidents, and nothing else', () => {
     const [policy] = resourcesOf(template, 'AWS::IAM::Policy');
     const statements = printed(policy?.[1].Properties['PolicyDocument']);
     expect(statements).toContain('"Action":"dynamodb:UpdateItem"');
     expect(statements).toContain('"Action":["dynamodb:GetItem","dynamodb:UpdateItem"]');
     expect(statements).toContain(`"dynamodb:LeadingKeys":["${partition}"]`);
-    expect(statements).toContain(`"dynamodb:LeadingKeys":["${keys.remediation({ accountId: '<account>', region: '<region>' }, 'any').partition}"]`);
+    const place = { accountId: '<account>', region: '<region>' };
+    expect(statements).toContain(`"dynamodb:LeadingKeys":["${keys.remediation(place, 'any').partition}","${keys.incident(place, 'any').partition}"]`);
     expect(statements.match(/"Action"/g)).toHaveLength(2);
   });
 });
@@ -91,7 +113,7 @@ item = json.loads(sys.stdin.read())
 written = {}
 class Table:
     def get_item(self, Key, ConsistentRead): return {'Item': {'version': 3, 'body': item}} if item is not None else {}
-    def update_item(self, **words): written.update({'expression': words['UpdateExpression'], 'value': words['ExpressionAttributeValues'][':value']})
+    def update_item(self, **words): written.update({'expression': words['UpdateExpression'], 'value': words['ExpressionAttributeValues'][':value'], 'state': words['ExpressionAttributeValues'].get(':state')})
 class Attr:
     def __init__(self, name): pass
     def eq(self, value): return value
@@ -101,7 +123,7 @@ sys.modules.update({'boto3': boto3, 'boto3.dynamodb': types.ModuleType('boto3.dy
 scope = {}
 exec(${JSON.stringify(script)}, scope)
 try:
-    answer = scope['handler']({'table': 't', 'pk': 'p', 'sk': 'rem-1', 'by': 'console', 'reason': 'checked', 'writeId': 'w'}, None)
+    answer = scope['handler']({'table': 't', 'pk': 'p', 'sk': 'rem-1', 'by': 'console', 'reason': 'checked', 'writeId': 'w', 'minutes': '45'}, None)
     print(json.dumps({**answer, **({'written': written} if written else {})}))
 except Exception as error:
     print(json.dumps({'error': str(error)}))
@@ -150,4 +172,42 @@ describe('the scripts of the documents', () => {
     });
     expect(runScript(abortScript, { state: 'running', abort: { by: 'kim', at: 'x' } })).toEqual({ answer: 'kim asked for its end already at x' });
   });
+
+  it.each(['open', 'acknowledged', 'repairing', 'stable', 'resolved', 'post-mortem-due', 'closed'] as const)(
+    'acknowledge an incident that is %s as the command does, or refuse like it (S3-22)',
+    (state) => {
+      const body = { ...incident, state };
+      const { error, written } = runScript(acknowledgeScript, body);
+      const decided = decideAcknowledgement(body, { by: 'console: checked', minutes: 45, at: '2026-11-21T09:00:00.000Z' });
+      if (decided.kind === 'refused') {
+        expect(written).toBeUndefined();
+        expect(error).toBe(decided.reason.replaceAll(incident.id, 'rem-1').replace(': no reason recorded', ''));
+        return;
+      }
+      const { value, state: next } = z.parse(z.object({ state: z.string(), value: z.object({ by: z.string(), at: z.string(), until: z.string() }) }), written);
+      expect(next).toBe(decided.incident.state);
+      expect(Object.keys(value).toSorted()).toEqual(['at', 'by', 'until']);
+      expect(Date.parse(value.until) - Date.parse(value.at)).toBe(45 * 60_000);
+      // What it leaves reads as an incident.
+      expect(incidentSchema.parse({ ...body, state: next, acknowledged: value })).toMatchObject({ acknowledged: { by: 'console: checked' } });
+    },
+  );
 });
+
+const incident: Incident = {
+  id: 'inc-20261121T090000-0a1b2c3d',
+  accountId: '111122223333',
+  region: 'eu-central-1',
+  place: 'shop-web/i-0aaa',
+  severity: 'high',
+  state: 'open',
+  title: 'x',
+  impact: '',
+  owner: 'team-shop',
+  openedAt: '2026-11-21T09:00:00.000Z',
+  updatedAt: '2026-11-21T09:00:00.000Z',
+  signals: {},
+  remediationIds: [],
+  subject: { type: 'instance', id: 'i-0aaa' },
+  wasInInventory: true,
+};

@@ -50,7 +50,7 @@ describe('functions', () => {
   it('find the fleet elsewhere only where the context says so', () => {
     const local: unknown = synthesise({ fleetEndpoint: 'http://127.0.0.1:4671' }).main.template;
     expect(JSON.stringify(template)).not.toContain('AWS_ENDPOINT_URL');
-    expect(JSON.stringify(local).match(/"AWS_ENDPOINT_URL_\w+":"http:\/\/127\.0\.0\.1:4671"/g)).toHaveLength(5 * 9);
+    expect(JSON.stringify(local).match(/"AWS_ENDPOINT_URL_\w+":"http:\/\/127\.0\.0\.1:4671"/g)).toHaveLength(5 * 10);
     expect(() => synthesise({ fleetEndpoint: 'nowhere' })).toThrow(/must be a URL/);
   });
 });
@@ -81,7 +81,7 @@ describe('what the command line and the sandbox look up', () => {
     const expressions = resourcesOf(parseTemplate(synthesise({ sweepMinutes: '1' }).main.template), 'AWS::Scheduler::Schedule').map(
       ([, { Properties }]) => Properties['ScheduleExpression'],
     );
-    expect(expressions).toEqual(['rate(1 minute)', 'rate(1 minute)', 'rate(1 minute)', 'rate(60 minutes)']);
+    expect(expressions).toEqual(['rate(1 minute)', 'rate(1 minute)', 'rate(1 minute)', 'rate(1 minute)', 'rate(60 minutes)', 'rate(5 minutes)']);
     expect(() => synthesise({ sweepMinutes: '0' })).toThrow(/whole number from 1 to 60/);
   });
 
@@ -122,7 +122,7 @@ describe('the documents that messages link to', () => {
     const documents = resourcesOf(parseTemplate(synthesise().console.template), 'AWS::SSM::Document').map(([, { Properties }]) => String(Properties['Name']));
     expect(documents.toSorted()).toEqual([...consoleDocuments].toSorted());
     const telling = Object.values(functionEnvironments).filter(({ shape }) => 'TOPIC_CRITICAL_ARN' in shape);
-    expect(telling).toHaveLength(6);
+    expect(telling).toHaveLength(7);
     expect(functionsWith().split(named)).toHaveLength(telling.length + 1);
   });
 

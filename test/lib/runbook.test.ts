@@ -52,7 +52,13 @@ describe('alarms and runbook', () => {
 
   it('a schedule that has stopped is trouble, an idle queue is not (S4-28)', () => {
     const breaching = alarms.filter(({ TreatMissingData }) => TreatMissingData === 'breaching').map(({ AlarmName }) => AlarmName);
-    expect(breaching).toEqual(['perennial-sweep-not-running', 'perennial-budget-not-running', 'perennial-impaired-poll-not-running']);
+    expect(breaching).toEqual([
+      'perennial-sweep-not-running',
+      'perennial-budget-not-running',
+      'perennial-desk-not-running',
+      'perennial-impaired-poll-not-running',
+      'perennial-heartbeat-missing',
+    ]);
     expect(alarms.filter(({ TreatMissingData }) => TreatMissingData !== 'breaching' && TreatMissingData !== 'notBreaching')).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseTemplate, synthesise } from './template.ts';
 import { everywhere, mainOnly, type TemplateRule } from './template-rules.ts';
 
-const { main, console } = synthesise();
+const { main, console, monitoring } = synthesise();
 
 describe('rules over all resources', () => {
   it.each(Object.entries<TemplateRule>({ ...everywhere, ...mainOnly }))('main stack: %s', (_name, rule) => {
@@ -13,6 +13,10 @@ describe('rules over all resources', () => {
 
   it.each(Object.entries<TemplateRule>(everywhere))('console stack: %s', (_name, rule) => {
     expect(rule(parseTemplate(console.template))).toEqual([]);
+  });
+
+  it.each(Object.entries<TemplateRule>(everywhere))('monitoring stack: %s', (_name, rule) => {
+    expect(rule(parseTemplate(monitoring.template))).toEqual([]);
   });
 
   it('had something to look at', () => {

@@ -17,8 +17,8 @@ const isOurs = (resource: Resource): boolean => resource.Properties['Handler'] =
 
 const queuesAreEncrypted = everyOne('AWS::SQS::Queue', 'is not encrypted', ({ Properties }) => Properties['SqsManagedSseEnabled'] === true);
 
-/** A queue that only holds what failed elsewhere needs none of its own; `rejected` is emptied by a person. */
-const holdsFailures = /DeadLetters|Rejected/;
+/** A queue that only holds what failed elsewhere needs none of its own; `rejected` is emptied by a person, the watchdog's mailbox is read by nobody. */
+const holdsFailures = /DeadLetters|Rejected|HeartbeatMailbox/;
 const queuesHaveDeadLetters: TemplateRule = (template) =>
   everyOne(
     'AWS::SQS::Queue',

@@ -17,10 +17,14 @@ export const catalogDirectory = 'test/lib/catalog';
 /** Without bundling: what a template says does not depend on what a function does. */
 const context = { 'aws:cdk:bundling-stacks': [], allowDirty: 'true', catalogDirectory };
 
-/** The templates of both stacks as `cdk deploy` would send them, cdk-nag included. */
+/** The templates of all stacks as `cdk deploy` would send them, cdk-nag included. */
 export function synthesise(more: Readonly<Record<string, unknown>> = {}) {
   const assembly = createPerennialApp({ context: { ...context, ...more } }).synth();
-  return { main: assembly.getStackByName('Perennial'), console: assembly.getStackByName('PerennialConsole') };
+  return {
+    main: assembly.getStackByName('Perennial'),
+    console: assembly.getStackByName('PerennialConsole'),
+    monitoring: assembly.getStackByName('PerennialMonitoring'),
+  };
 }
 
 export function parseTemplate(template: unknown): CloudFormationTemplate {
