@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import * as z from 'zod/mini';
 import { readAlarmHistory } from './alarm-history.ts';
@@ -12,6 +13,7 @@ import { createObservePorts } from '../aws/fleet/observe-ports.ts';
 import { boundedClientOptions } from '../aws/platform/client-options.ts';
 import { DynamoRecordStore } from '../aws/platform/dynamo-record-store.ts';
 import { EventBridgeDeployEventBus } from '../aws/platform/event-bus.ts';
+import { SnsSubscriptions } from '../aws/platform/subscription-reader.ts';
 import { sleepMilliseconds, systemClock, systemIds, systemRandomness } from '../aws/runtime/system.ts';
 import type { Scope } from '../core/environment/ports.ts';
 import { createAccountReader, createQueueDesk, createTagDesk, countRunning } from './aws-desks.ts';
@@ -106,6 +108,7 @@ export async function openTarget(options: TargetOptions, localFile = ownLocalFil
     operator: operatorName(),
     queues: createQueueDesk(control),
     account: createAccountReader(control),
+    subscriptions: new SnsSubscriptions(new SNSClient({ ...boundedClientOptions, ...control })),
     leaving: createLeavingDesk(fleet, control),
     tags: createTagDesk(fleet),
     fleet: {

@@ -6,15 +6,37 @@ import { deadLettersList, deadLettersRedrive, deadLettersShow } from './commands
 import { deploy, deployActionNames, type DeployOptions } from './commands/deploy.ts';
 import { doctor } from './commands/doctor.ts';
 import { catalogCheck, eventExplain, sloExplain } from './commands/explain.ts';
+import { sloEvaluate, type SloEvaluateOptions } from './commands/slo-evaluate.ts';
+import { gate, type GateOptions } from './commands/gate.ts';
+import { acknowledge, closeByHand, noteByHand, openByHand, type ReportOptions } from './commands/incident-decisions.ts';
 import { incidents } from './commands/incidents.ts';
 import { instanceStatuses, inventoryList } from './commands/inventory.ts';
+import { noise } from './commands/noise.ts';
 import { plan } from './commands/plan.ts';
+import {
+  type ActionOptions,
+  type CloseOptions,
+  type NoteOptions,
+  postMortemActionAdd,
+  postMortemActionDone,
+  postMortemClose,
+  postMortemList,
+  postMortemNote,
+  postMortemShow,
+} from './commands/postmortem.ts';
 import { digest, recovery } from './commands/recovery.ts';
 import { remediations } from './commands/remediations.ts';
+import { silenceAdd, silenceEnd, silenceList, type SilenceOptions } from './commands/silence.ts';
 import { simulateRuns, type SimulateOptions } from './commands/simulate.ts';
 import { status } from './commands/status.ts';
+import { subscriptionsConfirm, subscriptionsList } from './commands/subscriptions.ts';
 import { pause, resume } from './commands/switches.ts';
+import { toil } from './commands/toil.ts';
 import { uninstall } from './commands/uninstall.ts';
+import { gateExceptionKinds } from '../core/slo/gate.ts';
+import { detectionSources } from '../core/incidents/detection.ts';
+import { type DigestRole, digestRoles } from '../core/incidents/digest-text.ts';
+import { actionTypes, noteSections } from '../core/incidents/post-mortem.ts';
 import { explainFailure } from './explain-failure.ts';
 import { openTarget } from './open-target.ts';
 import type { Answer, ExitCode, Output } from './output.ts';
@@ -90,6 +112,20 @@ function addExplainers({ program, output, run }: Frame): void {
   examples(objective, ['slo explain --objective 99.999 --window 30d', 'slo explain --objective 99.9 --json']).action(
     (options: { objective: string; window: string; json?: boolean }) => run(sloExplain(options.objective, options.window), options),
   );
+  const figures = slo
+    .command('evaluate')
+    .description('the error budget of an OpenSLO document from points in a file, to the digit; touches nothing')
+    .requiredOption('--spec <file>', 'OpenSLO v1 documents, or - for standard input')
+    .requiredOption('--points <file>', 'one point a line: {"t": …, "good": n, "total": n}, "bad" for "good", or {"t": …, "value": x}; - for standard input')
+    .requiredOption('--at <time>', 'the end of the window, for example 2026-11-21T09:00:00Z')
+    .option('--entries <file>', 'corrections and exclusions, one entry a line')
+    .option('--slo <name>', 'which SLO, when the documents hold several')
+    .option('--objective <name>', 'which objective of it, by displayName or number; without it the first')
+    .option('--json', 'answer as JSON');
+  examples(figures, [
+    'slo evaluate --spec slo.yaml --points points.jsonl --at 2026-11-21T09:00:00Z',
+    'slo evaluate --spec slo.yaml --points - --at 2026-11-21T09:00:00Z --json < points.jsonl',
+  ]).action((options: SloEvaluateOptions) => run(sloEvaluate(options, output), options));
 }
 
 function addReaders({ program, run, runOn }: Frame): void {
@@ -118,8 +154,12 @@ function addReaders({ program, run, runOn }: Frame): void {
   examples(times, ['recovery --local', 'recovery shop-web --region eu-central-1 --json']).action((system: string | undefined, options: CommonOptions) =>
     runOn(options, (target) => recovery(target, system)),
   );
-  const week = onTarget(program.command('digest').description('the newest weekly digest: recoveries, vetoes, and whether dry runs would have been right'));
-  examples(week, ['digest --local']).action((options: CommonOptions) => runOn(options, digest));
+  const week = onTarget(program.command('digest').description('the newest weekly digest, as it is mailed to a role')).addOption(
+    new Option('--role <role>', 'whose: operators (and owners) get everything').default('operators').choices(digestRoles),
+  );
+  examples(week, ['digest --local', 'digest --role business --local']).action((options: CommonOptions & { role: DigestRole }) =>
+    runOn(options, (target) => digest(target, options.role)),
+  );
   const past = onTarget(program.command('backtest').description('what the policies in git would have done with the alarms of the past; touches nothing'))
     .option('--events <file>', 'recorded events, one a line; without it the alarm history of the platform')
     .option('--catalog <dir>', 'the catalog to try', 'ops')
@@ -178,6 +218,143 @@ function addDecisions({ program, runOn }: Frame): void {
   );
 }
 
+const WHO = 'who says so; without it who is logged in';
+
+/** Mail and phones stay silent; incidents, repairs and HTTPS go on. */
+function addSilences({ program, runOn }: Frame): void {
+  const silence = examples(program.command('silence').description('keep mail and phones quiet about something, with an end'), ['silence list --local']);
+  const add = onTarget(silence.command('add').description('all that is given must match; * stands for any characters'))
+    .option('--system <glob>', 'the system')
+    .option('--severity <list>', 'for example warning,info')
+    .option('--rule <glob>', 'the alarm; every alarm that fires must match')
+    .option('--instance <glob>', 'the instance')
+    .requiredOption('--reason <text>', 'why; people read it')
+    .option('--for <duration>', 'how long, at most 30d')
+    .option('--until <time>', 'instead of --for, for example 2026-11-21T18:00:00Z')
+    .option('--from <time>', 'when it begins; without it now')
+    .option('--by <name>', WHO)
+    .option('--cron <schedule>', 'only from each of these moments for --duration, for example "0 2 * * 6"')
+    .option('--duration <duration>', 'how long each time of --cron lasts')
+    .option('--between <times>', 'only at this time of day, for example 09:00-17:00')
+    .option('--on <weekdays>', 'only on these, for example sat,sun')
+    .option('--days <from:to>', 'only on these days of the month, for example --days=-3:-1 for the last three')
+    .option('--timezone <zone>', 'of the times above', 'Etc/UTC');
+  examples(add, [
+    'silence add --system shop-web --for 2h --reason "load test" --local',
+    'silence add --rule "batch-*" --severity warning --for 30d --between 01:00-03:00 --timezone Asia/Seoul --reason "nightly batch" --local',
+    'silence add --system shop-db --for 30d --cron "0 2 * * 6" --duration 2h --reason "vacuum" --local',
+  ]).action((options: CommonOptions & SilenceOptions) => runOn(options, (target) => silenceAdd(target, options)));
+  const list = onTarget(silence.command('list').description('silences that are not over')).option('--all', 'also those that are over, for 90 days');
+  examples(list, ['silence list --local', 'silence list --all --local --json']).action((options: CommonOptions & { all?: boolean }) =>
+    runOn(options, (target) => silenceList(target, options.all === true)),
+  );
+  const end = onTarget(silence.command('end <id>').description('end a silence now; what is still bad is told within a minute or two'));
+  examples(end, ['silence end sil-20261121T090000-1a2b3c4d --local']).action((id: string, options: CommonOptions) =>
+    runOn(options, (target) => silenceEnd(target, id)),
+  );
+}
+
+/** What a person tells an incident; `incidents` itself lists them. */
+function addIncidentDecisions({ program, runOn }: Frame): void {
+  const mine = onTarget(program.command('acknowledge <incident>').description('you have it: nobody else is asked until your time is over'))
+    .option('--for <duration>', 'how long, 1m to 24h', '30m')
+    .option('--by <name>', WHO);
+  examples(mine, ['acknowledge inc-20261121T090000-1a2b3c4d --local', 'acknowledge inc-20261121T090000-1a2b3c4d --for 2h --region eu-central-1']).action(
+    (id: string, options: CommonOptions & { for?: string; by?: string }) => runOn(options, (target) => acknowledge(target, id, options)),
+  );
+  const incident = program.commands.find((command) => command.name() === 'incidents');
+  if (incident === undefined) return;
+  const open = onTarget(incident.command('open').description('report trouble that no signal has told of'))
+    .requiredOption('--system <name>', 'the system it concerns')
+    .requiredOption('--title <text>', 'what is wrong, in one sentence')
+    .addOption(new Option('--severity <severity>', 'critical and high wake people').choices(['critical', 'high', 'warning']).default('high'))
+    .option('--customer', 'a customer told us')
+    .option('--by <name>', WHO);
+  examples(open, ['incidents open --system shop-web --severity high --title "checkout shows an empty page" --local']).action(
+    (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<CommonOptions & ReportOptions>();
+      return runOn(options, (target) => openByHand(target, options));
+    },
+  );
+  const close = onTarget(incident.command('close <id>').description('close what nothing else closes, for example after its instance was ended by hand'))
+    .requiredOption('--reason <text>', 'why; people read it')
+    .option('--by <name>', WHO);
+  examples(close, ['incidents close inc-20261121T090000-1a2b3c4d --reason "instance was ended by hand" --local']).action(
+    (id: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<CommonOptions & { by?: string }>();
+      return runOn(options, (target) => closeByHand(target, id, { ...options, reason: options.reason ?? '' }));
+    },
+  );
+  const note = onTarget(incident.command('note <id> <text>').description('put a fact on the timeline; personal data is masked')).option('--by <name>', WHO);
+  examples(note, ['incidents note inc-20261121T090000-1a2b3c4d "database is fine, it is the cache" --local']).action(
+    (id: string, text: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<CommonOptions & { by?: string }>();
+      return runOn(options, (target) => noteByHand(target, id, text, options));
+    },
+  );
+}
+
+/** What is learned from trouble. */
+function addLearning({ program, runOn }: Frame): void {
+  const rows = [
+    { name: 'toil', use: toil, about: 'what people did by hand, by system and cause; administration is not counted' },
+    { name: 'noise', use: noise, about: 'alarms that led to no action, the most repeated ones, and how trouble was learned of' },
+  ] as const;
+  for (const { name, use, about } of rows) {
+    const command = onTarget(program.command(name).description(about)).addOption(
+      new Option('--days <days>', 'how far back, 1 to 200').default(30).argParser(wholeNumber),
+    );
+    examples(command, [`${name} --local`, `${name} --days 7 --region eu-central-1 --json`]).action((options: CommonOptions & { days: number }) =>
+      runOn(options, (target) => use(target, options.days)),
+    );
+  }
+  const whole = examples(program.command('postmortem').description('what was learned of an incident'), [
+    'postmortem show inc-20261121T090000-1a2b3c4d --local',
+  ]);
+  const list = onTarget(whole.command('list').description('post-mortems: due, begun, closed, and their open actions'));
+  examples(list, ['postmortem list --local']).action((options: CommonOptions) => runOn(options, postMortemList));
+  const show = onTarget(whole.command('show <incident>').description('the draft from what records say, with what people added')).option(
+    '--markdown',
+    'all of it, as a document',
+  );
+  examples(show, ['postmortem show inc-20261121T090000-1a2b3c4d --markdown --local']).action((id: string, options: CommonOptions & { markdown?: boolean }) =>
+    runOn(options, (target) => postMortemShow(target, id, options.markdown === true)),
+  );
+  addPostMortemChanges(whole, runOn);
+}
+
+function addPostMortemChanges(whole: Command, runOn: Frame['runOn']): void {
+  const id = 'inc-20261121T090000-1a2b3c4d';
+  const note = onTarget(whole.command('note <incident>').description('add what only people know'))
+    .addOption(new Option('--section <section>', 'where it belongs').default('factor').choices(noteSections))
+    .option('--text <text>', 'one sentence; names roles and changes, not people')
+    .option('--began <time>', 'when the trouble began, for the time to detect')
+    .addOption(new Option('--detected-by <source>', 'how it was learned of, where the signals do not tell').choices(detectionSources));
+  examples(note, [
+    `postmortem note ${id} --section factor --text "the check ran once an hour" --local`,
+    `postmortem note ${id} --detected-by customer --local`,
+  ]).action((incident: string, options: CommonOptions & NoteOptions) => runOn(options, (target) => postMortemNote(target, incident, options)));
+  const action = examples(whole.command('action').description('follow-up work'), [`postmortem action done ${id} a1 --local`]);
+  const add = onTarget(action.command('add <incident>').description('work that follows from it'))
+    .requiredOption('--text <text>', 'what is done')
+    .addOption(new Option('--type <type>', 'what it does').makeOptionMandatory().choices(actionTypes))
+    .requiredOption('--owner <team>', 'a team or a role')
+    .requiredOption('--due <day>', 'for example 2026-12-31');
+  examples(add, [`postmortem action add ${id} --type detect --owner team-shop --due 2026-12-31 --text "a check that orders" --local`]).action(
+    (incident: string, options: CommonOptions & ActionOptions) => runOn(options, (target) => postMortemActionAdd(target, incident, options)),
+  );
+  const done = onTarget(action.command('done <incident> <action>').description('it is done'));
+  examples(done, [`postmortem action done ${id} a1 --local`]).action((incident: string, actionId: string, options: CommonOptions) =>
+    runOn(options, (target) => postMortemActionDone(target, incident, actionId)),
+  );
+  const close = onTarget(whole.command('close <incident>').description('close it: with the link of a test that now covers it, or a reason why there is none'))
+    .option('--test-link <url>', 'the test')
+    .option('--no-test-reason <text>', 'why there is none');
+  examples(close, [`postmortem close ${id} --test-link https://git.example.com/shop/tests/42 --local`]).action(
+    (incident: string, options: CommonOptions & CloseOptions) => runOn(options, (target) => postMortemClose(target, incident, options)),
+  );
+}
+
 /** What a person starts by hand; all of it goes through the queue and every guardrail. */
 function addByHand({ program, output, runOn }: Frame): void {
   const rows = [
@@ -222,12 +399,40 @@ function addDeploys({ program, runOn }: Frame): void {
   ]).action((action: string, system: string, options: CommonOptions & DeployOptions) => runOn(options, (target) => deploy(target, action, system, options)));
 }
 
+/** What the error budget says to a deploy. */
+function addGate({ program, runOn }: Frame): void {
+  const door = onTarget(program.command('gate <system>').description('may it ship? exit 0 with budget left, 2 when it is spent'))
+    .addOption(new Option('--exception <kind>', 'first record that this passes although the budget is spent').choices(gateExceptionKinds))
+    .option('--reason <text>', 'why; it is read in the review')
+    .option('--by <name>', 'who lets it pass; without it who is logged in')
+    .option('--for <duration>', 'how long the exception holds, at most 24h', '4h');
+  examples(door, [
+    'gate shop-web --local',
+    'gate shop-web --region eu-central-1 --json',
+    'gate shop-web --exception security --reason "CVE-2026-1234" --local',
+  ]).action((system: string, options: CommonOptions & GateOptions) => runOn(options, (target) => gate(target, system, options)));
+}
+
 function addLeaving({ program, runOn }: Frame): void {
   const leave = onTarget(program.command('uninstall').description('what Perennial left outside its stacks, and with --yes what becomes of it'))
     .option('--yes', 'do it; without it nothing is changed')
     .option('--hand-over', 'leave everything to its owners instead of ending it');
   examples(leave, ['uninstall --local', 'uninstall --region eu-central-1 --hand-over', 'uninstall --region eu-central-1 --yes']).action(
     (options: CommonOptions & { yes?: boolean; handOver?: boolean }) => runOn(options, (target) => uninstall(target, options)),
+  );
+}
+
+/** Who hears of what. */
+function addSubscriptions({ program, runOn }: Frame): void {
+  const subscriptions = examples(program.command('subscriptions').description('who hears of what, and whether they do'), ['subscriptions list --local']);
+  const list = onTarget(subscriptions.command('list').description('the subscriptions of the catalog; exit 2 when one does not stand'));
+  examples(list, ['subscriptions list --local']).action((options: CommonOptions) => runOn(options, subscriptionsList));
+  const confirm = onTarget(
+    subscriptions.command('confirm <link>').description('confirm a subscription by the link of its mail, so that only the account can end it'),
+  );
+  const link = 'https://sns.eu-central-1.amazonaws.com/confirmation.html?TopicArn=...&Token=...';
+  examples(confirm, [`subscriptions confirm "${link}" --region eu-central-1`]).action((address: string, options: CommonOptions) =>
+    runOn(options, (target) => subscriptionsConfirm(target, address)),
   );
 }
 
@@ -294,7 +499,23 @@ export async function runProgram(words: readonly string[], output: Output, open:
   };
   const program = createProgram(output);
   const frame: Frame = { program, output, run, runOn: async (options, use) => run(use(await open(options)), options) };
-  for (const add of [addExplainers, addReaders, addSwitches, addDecisions, addByHand, addDeploys, addDeadLetters, addLeaving, addSimulation]) add(frame);
+  for (const add of [
+    addExplainers,
+    addReaders,
+    addSwitches,
+    addDecisions,
+    addIncidentDecisions,
+    addSilences,
+    addLearning,
+    addByHand,
+    addDeploys,
+    addGate,
+    addDeadLetters,
+    addSubscriptions,
+    addLeaving,
+    addSimulation,
+  ])
+    add(frame);
   for (const command of program.commands) inheritSettings(program, command);
   try {
     await program.parseAsync([...words], { from: 'user' });

@@ -1,11 +1,17 @@
 import * as z from 'zod/mini';
 import { findingSchema } from '../core/deployments/record.ts';
+import { detectionSources } from '../core/incidents/detection.ts';
+import { digestRoles } from '../core/incidents/digest-text.ts';
+import { actionTypes } from '../core/incidents/post-mortem.ts';
+import { silenceSchema } from '../core/incidents/attention/silence.ts';
 import { incidentSchema, timelineEventSchema } from '../core/incidents/record.ts';
 import { instanceRecordSchema } from '../core/inventory/records.ts';
 import { backtestVerdicts } from '../core/remediation/backtest.ts';
 import { evidenceSchema } from '../core/remediation/evidence.ts';
 import { pathNameSchema, phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
 import { explanationSchema } from '../core/signals/explain.ts';
+import { gateAnswerSchema, gateExceptionSchema } from '../core/slo/gate.ts';
+import { evaluationSchema } from '../core/slo/evaluate-points.ts';
 import { objectiveExplanationSchema } from '../core/slo/explain.ts';
 import { leavingActions } from './uninstall-plan.ts';
 
@@ -59,6 +65,23 @@ export const statusSchema = z.object({
 export type StatusAnswer = z.infer<typeof statusSchema>;
 
 export const incidentsSchema = z.array(incidentItemSchema);
+
+/** What a person told an incident: acknowledge, close, note. */
+export const incidentAnswerSchema = z.object({
+  ...item,
+  severity,
+  owner: z.string(),
+  by: z.string(),
+  /** False: it was so already. */
+  isChanged: z.boolean(),
+  /** Until when nobody else is asked; `null` without an acknowledgement. */
+  until: z.nullable(z.string()),
+});
+export type IncidentAnswer = z.infer<typeof incidentAnswerSchema>;
+
+/** It was reported; the incident is in `incidents` within seconds. */
+export const incidentReportSchema = z.object({ ...item, state: z.literal('requested'), severity, by: z.string() });
+export type IncidentReportAnswer = z.infer<typeof incidentReportSchema>;
 
 export const incidentDetailSchema = z.extend(incidentSchema, { ...item, timeline: z.array(timelineEventSchema), evidence: z.array(evidenceSchema) });
 export type IncidentDetail = z.infer<typeof incidentDetailSchema>;
@@ -156,6 +179,8 @@ export const deploySchema = z.object({
   at: z.string(),
   /** What is wrong with how it was announced; it was announced all the same. */
   findings: z.array(findingSchema),
+  /** What the error budget says to a start (S2-08). */
+  gate: z.optional(z.object({ answer: gateAnswerSchema, reason: z.string() })),
 });
 export type DeployAnswer = z.infer<typeof deploySchema>;
 
@@ -173,6 +198,35 @@ export const deadLetterSchema = z.object({
 export type DeadLetterAnswer = z.infer<typeof deadLetterSchema>;
 
 export const redriveSchema = z.object({ moved: z.int() });
+
+const subscriptionItemSchema = z.object({
+  ...item,
+  state: z.enum(['confirmed', 'pending', 'vanished', 'unprotected']),
+  /** A severity, or `platform`. */
+  topic: z.string(),
+  channel: z.enum(['https', 'email', 'sms']),
+  routes: z.array(z.string()),
+  /** What it filters on; `null`: whatever the roles. */
+  roles: z.nullable(z.array(z.string())),
+});
+export type SubscriptionItem = z.infer<typeof subscriptionItemSchema>;
+export const subscriptionsSchema = z.array(subscriptionItemSchema);
+export const subscriptionConfirmedSchema = z.object({ topic: z.string(), topicArn: z.string(), isProtected: z.boolean() });
+
+const silenceItemSchema = z.object({
+  ...item,
+  /** `resting`: it recurs, and is between two of its times. */
+  state: z.enum(['pending', 'active', 'resting', 'expired']),
+  matchers: silenceSchema.shape.matchers,
+  author: z.string(),
+  startsAt: z.string(),
+  endsAt: z.string(),
+  recurring: silenceSchema.shape.recurring,
+  endedBy: z.optional(z.string()),
+});
+export type SilenceItem = z.infer<typeof silenceItemSchema>;
+export const silencesSchema = z.array(silenceItemSchema);
+export const silenceEndedSchema = z.object({ ...silenceItemSchema.shape, isChanged: z.boolean() });
 
 export const doctorSchema = z.array(z.object({ ...item, state: z.enum(['ok', 'problem', 'unknown']) }));
 export type DoctorAnswer = z.infer<typeof doctorSchema>;
@@ -222,12 +276,78 @@ const recoveryTimesSchema = {
 export const recoverySchema = z.array(z.object({ ...item, ...recoveryTimesSchema }));
 export type RecoveryAnswer = z.infer<typeof recoverySchema>;
 
-export const digestSchema = z.object({
+const listOf = <Item extends z.ZodMiniType>(schema: Item) => z.readonly(z.array(schema));
+
+const toilRowSchema = z.object({
+  system: z.string(),
+  cause: z.string(),
+  interventions: z.int(),
+  /** How often each kind: acknowledge, approve, replace, revert, abort, freeze, open, close. */
+  byKind: z.record(z.string(), z.int()),
+  incidents: z.int(),
+  /** From the first intervention to the end of the trouble; `null` while that is not over. */
+  minutes: z.nullable(z.number()),
+  isRepeated: z.boolean(),
+  lastAt: z.string(),
+});
+
+export const toilSchema = z.object({
   from: z.string(),
   to: z.string(),
-  recoveries: z.array(z.object(recoveryTimesSchema)),
-  vetoes: z.array(z.object({ guardrail: z.string(), count: z.int() })),
-  wouldHave: z.array(
+  interventions: z.int(),
+  minutes: z.number(),
+  rows: listOf(toilRowSchema),
+  /** Drills asked for by hand: administration, which is no toil. */
+  drills: z.int(),
+  /** True when there were more incidents than were read. */
+  isCut: z.boolean(),
+});
+export type ToilAnswer = z.infer<typeof toilSchema>;
+
+const noiseRowSchema = z.object({
+  rule: z.string(),
+  system: z.string(),
+  incidents: z.int(),
+  /** Those that ended by themselves, and about which nobody and nothing did anything. */
+  withoutAction: z.int(),
+  pointlessMessages: z.int(),
+  lastAt: z.string(),
+});
+
+export const noiseSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  incidents: z.int(),
+  withoutAction: z.int(),
+  pointless: listOf(noiseRowSchema),
+  repeated: listOf(noiseRowSchema),
+  acknowledged: z.int(),
+  meanAcknowledgeSeconds: z.nullable(z.number()),
+  detectedBy: z.object({ alarm: z.int(), canary: z.int(), customer: z.int(), person: z.int() }),
+  /** 0 to 1. */
+  customerShare: z.nullable(z.number()),
+  isCut: z.boolean(),
+});
+export type NoiseAnswer = z.infer<typeof noiseSchema>;
+
+const actionShape = {
+  id: z.string(),
+  text: z.string(),
+  type: z.enum(actionTypes),
+  owner: z.string(),
+  /** A day, `2026-12-01`. */
+  dueOn: z.string(),
+  ageDays: z.int(),
+  isOverdue: z.boolean(),
+} as const;
+
+export const digestSchema = z.object({
+  role: z.enum(digestRoles),
+  from: z.string(),
+  to: z.string(),
+  recoveries: listOf(z.object(recoveryTimesSchema)),
+  vetoes: listOf(z.object({ guardrail: z.string(), count: z.int() })),
+  wouldHave: listOf(
     z.object({
       remediationId: z.string(),
       system: z.string(),
@@ -237,8 +357,101 @@ export const digestSchema = z.object({
       savedSeconds: z.number(),
     }),
   ),
+  incidents: listOf(
+    z.object({
+      id: z.string(),
+      system: z.nullable(z.string()),
+      severity,
+      title: z.string(),
+      impact: z.string(),
+      openedAt: z.string(),
+      durationSeconds: z.nullable(z.number()),
+      isRepairedByMachine: z.boolean(),
+      budgetShare: z.nullable(z.number()),
+      afterDeploy: z.nullable(z.object({ text: z.string(), secondsBefore: z.number() })),
+    }),
+  ),
+  deploys: listOf(z.object({ system: z.string(), deploys: z.int(), failed: z.int(), rolledBack: z.int() })),
+  budgets: listOf(z.object({ objective: z.string(), system: z.string(), sli: z.number(), remainingRatio: z.number() })),
+  postMortems: listOf(z.object({ incidentId: z.string(), system: z.nullable(z.string()), because: z.string(), ageDays: z.int() })),
+  actions: listOf(z.object({ incidentId: z.string(), ...actionShape })),
+  toil: z.pick(toilSchema, { interventions: true, minutes: true, rows: true }),
+  noise: z.pick(noiseSchema, { withoutAction: true, pointless: true, meanAcknowledgeSeconds: true, customerShare: true }),
 });
 export type DigestAnswer = z.infer<typeof digestSchema>;
+
+const findingsSchema = z.object({ derived: listOf(z.string()), noted: listOf(z.string()) });
+const testSchema = z.union([z.object({ link: z.string() }), z.object({ noTestReason: z.string() })]);
+
+export const postMortemAnswerSchema = z.object({
+  ...item,
+  state: z.enum(['not-asked-for', 'due', 'draft', 'closed']),
+  incidentId: z.string(),
+  accountId: z.string(),
+  region: z.string(),
+  title: z.string(),
+  severity,
+  owner: z.string(),
+  dueBecause: z.nullable(z.string()),
+  summary: listOf(z.string()),
+  impact: z.object({
+    text: z.string(),
+    durationSeconds: z.nullable(z.number()),
+    budget: z.nullable(z.object({ objective: z.string(), badSeconds: z.number(), share: z.number() })),
+    noted: listOf(z.string()),
+  }),
+  /** How did we learn of it? */
+  detection: z.object({
+    source: z.enum(detectionSources),
+    beganAt: z.nullable(z.string()),
+    detectedAt: z.string(),
+    timeToDetectSeconds: z.nullable(z.number()),
+    firstToldAt: z.nullable(z.string()),
+    timeToTellSeconds: z.nullable(z.number()),
+    timeToAcknowledgeSeconds: z.nullable(z.number()),
+  }),
+  timeline: listOf(z.object({ at: z.string(), kind: z.string(), text: z.string() })),
+  automatic: listOf(z.string()),
+  byHand: listOf(z.string()),
+  factors: findingsSchema,
+  lessons: z.object({ well: findingsSchema, poorly: findingsSchema, luckily: findingsSchema }),
+  /** Earlier incidents of the same cause, most likely. */
+  recurrences: listOf(z.string()),
+  actions: listOf(
+    z.object({
+      ...actionShape,
+      state: z.enum(['open', 'done']),
+      addedAt: z.string(),
+      addedBy: z.string(),
+      doneAt: z.optional(z.string()),
+      doneBy: z.optional(z.string()),
+    }),
+  ),
+  suggestions: listOf(z.object({ type: z.enum(actionTypes), text: z.string() })),
+  test: z.nullable(testSchema),
+  /** What was written that blames; advice. */
+  wording: listOf(z.object({ words: z.string(), advice: z.string() })),
+  markdown: z.string(),
+});
+export type PostMortemAnswer = z.infer<typeof postMortemAnswerSchema>;
+
+export const postMortemListSchema = z.array(
+  z.object({ ...item, state: z.enum(['due', 'draft', 'closed']), incidentId: z.string(), owner: z.string(), openActions: z.int(), overdueActions: z.int() }),
+);
+export type PostMortemListAnswer = z.infer<typeof postMortemListSchema>;
+
+const postMortemChangeSchema = z.union([
+  z.object({
+    ...item,
+    state: z.enum(['draft', 'closed']),
+    incidentId: z.string(),
+    /** False: it says so already. */
+    isChanged: z.boolean(),
+    wording: listOf(z.object({ words: z.string(), advice: z.string() })),
+  }),
+  refusedSchema,
+]);
+export type PostMortemChangeAnswer = z.infer<typeof postMortemChangeSchema>;
 
 export const simulateSchema = z.object({
   runs: z.int(),
@@ -259,6 +472,15 @@ export const simulateSchema = z.object({
   remediations: z.int(),
 });
 export type SimulateAnswer = z.infer<typeof simulateSchema>;
+
+/** `error` alone, with the mistakes of the specification and their places, where nothing can be said (exit 1). */
+export const sloEvaluateSchema = z.union([
+  evaluationSchema,
+  z.object({
+    error: z.string(),
+    problems: z.array(z.object({ file: z.string(), line: z.number(), column: z.number(), path: z.string(), message: z.string(), fix: z.string() })),
+  }),
+]);
 
 const sloExplainSchema = z.union([objectiveExplanationSchema, refusedSchema]);
 
@@ -282,13 +504,29 @@ export const uninstallSchema = z.object({
 });
 export type UninstallAnswer = z.infer<typeof uninstallSchema>;
 
+export const gateSchema = z.object({
+  open: z.boolean(),
+  reason: z.string(),
+  /** Of the objective with the least left; `null`: nothing is measured. Negative when overspent. */
+  budgetRemainingRatio: z.nullable(z.number()),
+  system: z.string(),
+  answer: gateAnswerSchema,
+  objective: z.nullable(z.string()),
+  /** Who lets it pass although the budget is spent. */
+  exception: z.nullable(gateExceptionSchema),
+});
+export type GateAnswerItem = z.infer<typeof gateSchema>;
+
 /** The published ones; `catalog check` is published with the catalog's own schemas. */
 const published = {
   'event explain': explanationSchema,
   'slo explain': sloExplainSchema,
+  'slo evaluate': sloEvaluateSchema,
   status: statusSchema,
   incidents: incidentsSchema,
   'incidents <id>': incidentDetailSchema,
+  'acknowledge, incidents close and incidents note': incidentAnswerSchema,
+  'incidents open': incidentReportSchema,
   remediations: remediationsSchema,
   'remediations <id>': remediationDetailSchema,
   'inventory list': inventoryListSchema,
@@ -298,14 +536,25 @@ const published = {
   hold: holdSchema,
   'replace, revert and drill': byHandSchema,
   deploy: deploySchema,
+  gate: gateSchema,
   'dead-letters list': deadLettersSchema,
   'dead-letters show': deadLetterSchema,
   'dead-letters redrive': redriveSchema,
   doctor: doctorSchema,
+  'subscriptions list': subscriptionsSchema,
+  'subscriptions confirm': subscriptionConfirmedSchema,
+  'silence add': silenceItemSchema,
+  'silence list': silencesSchema,
+  'silence end': silenceEndedSchema,
   uninstall: uninstallSchema,
   backtest: backtestSchema,
   recovery: recoverySchema,
   digest: digestSchema,
+  toil: toilSchema,
+  noise: noiseSchema,
+  'postmortem show': postMortemAnswerSchema,
+  'postmortem list': postMortemListSchema,
+  'postmortem note, action and close': postMortemChangeSchema,
 } as const;
 
 export interface CommandSchema {
@@ -337,7 +586,7 @@ export function schemaIndex(): string {
     '',
     'JSON Schema (draft 2020-12). `npm run schemas` writes them from the code; a test fails while they differ.',
     '',
-    'What people write in `ops/`: `system`, `remediation-policy`, `notification-route`, `openslo-slo`, `openslo-service`; what a deploy publishes: `compiled-catalog`.',
+    'What people write in `ops/`: `system`, `remediation-policy`, `notification-route`, and OpenSLO v1 as `openslo-*`; what a deploy publishes: `compiled-catalog`.',
     '',
     'What the commands answer with `--json`. Later versions may add fields, so pass over the ones you do not know; fields are not renamed or taken away.',
     '',

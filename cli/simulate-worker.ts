@@ -11,6 +11,9 @@ const taskSchema = z.object({
   scenario: z.optional(z.enum(scenarioNames)),
 });
 
+// Thousands of errors are thrown on purpose, and nobody reads where: a seed that fails is played again by the command.
+Error.stackTraceLimit = 0;
+
 const { scenario, ...seeds } = taskSchema.parse(workerData);
 // A worker's port has no origin: https://nodejs.org/api/worker_threads.html#portpostmessagevalue-transferlist
 parentPort?.postMessage(await simulateSeeds(seeds, scenario)); // oxlint-disable-line unicorn/require-post-message-target-origin

@@ -1,6 +1,7 @@
 import type { DeployEventBus } from '../core/deployments/ports.ts';
 import type { Clock, Scope } from '../core/environment/ports.ts';
 import type { Timestamp } from '../core/environment/time.ts';
+import type { SubscriptionConfirmer, SubscriptionReader } from '../core/incidents/subscriptions.ts';
 import type { RecordStore } from '../core/records/store.ts';
 import type { ObservePorts } from '../core/remediation/phase.ts';
 import { CliError } from './cli-error.ts';
@@ -75,6 +76,7 @@ export interface Target {
   readonly operator: string;
   readonly queues: QueueDesk;
   readonly account: AccountReader;
+  readonly subscriptions: SubscriptionReader & SubscriptionConfirmer;
   readonly fleet: FleetReader;
   readonly leaving: LeavingDesk;
   readonly tags: TagDesk;

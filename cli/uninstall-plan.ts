@@ -93,7 +93,7 @@ function quarantinedItem(instance: InstanceFacts, isHandOver: boolean): LeavingI
     instanceId,
     'terminate',
     `Kept as evidence of ${tags[tagKeys.quarantine] ?? 'an incident'}`,
-    'EC2: lift its protections and terminate it',
+    'EC2: lift its protections and terminate it; a member in standby is detached from its Auto Scaling group first',
   );
 }
 

@@ -3,6 +3,7 @@ import type { DeploymentKind, Finding } from '../../core/deployments/record.ts';
 import { nearest } from '../../core/catalog/nearest.ts';
 import { readCatalog } from '../../core/catalog/published.ts';
 import { present } from '../../core/environment/present.ts';
+import { readGate } from '../../core/slo/gate.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';
 import type { DeployAnswer } from '../schemas.ts';
@@ -49,7 +50,14 @@ export async function deploy(target: Target, action: string, system: string, opt
   if (decision.kind === 'refused') throw new CliError(decision.reason);
   const findings = [...decision.findings, ...(await undeclared(target, system))];
   const { eventId } = await target.deployBus(outputOf(target, 'EventBusName')).announce(decision.type, decision.detail);
-  const json: DeployAnswer = { eventId, type: decision.type, ...decision.detail, findings };
+  const gate = action === 'start' ? await readGate({ store: target.records, scope: target.scope }, system, target.clock.now()) : undefined;
+  const json: DeployAnswer = {
+    eventId,
+    type: decision.type,
+    ...decision.detail,
+    findings,
+    ...present({ gate: gate && { answer: gate.answer, reason: gate.reason } }),
+  };
   return ok(json, render(target, json));
 }
 
@@ -62,12 +70,13 @@ async function undeclared({ records, scope }: Target, system: string): Promise<r
   return [{ rule: 'system-not-declared', text: `The published catalog has no system ${system}, so the deploy shows on no incident. ${hint}` }];
 }
 
-function render(target: Target, { type, system, version, commit, previousVersion, eventId, findings }: DeployAnswer): string {
+function render(target: Target, { type, system, version, commit, previousVersion, eventId, findings, gate }: DeployAnswer): string {
   const about = [...(commit === '' ? [] : [`commit ${commit.slice(0, 12)}`]), ...(previousVersion === '' ? [] : [`before it: ${previousVersion}`])];
   return [
     headerOf(target),
     `${type}: ${system} ${version}${about.length === 0 ? '' : ` (${about.join(', ')})`}`,
     `Announced as event ${eventId}`,
+    ...(gate === undefined ? [] : [`The error budget says: ${gate.answer}. ${gate.reason}`]),
     ...(findings.length === 0 ? [] : ['Correct this the next time:']),
     ...findings.map(({ rule, text }) => `  ${rule}: ${text}`),
   ].join('\n');

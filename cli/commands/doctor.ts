@@ -3,6 +3,7 @@ import { partitions } from '../../core/records/keys.ts';
 import { type Answer, counted, moment } from '../output.ts';
 import { explainFailure } from '../explain-failure.ts';
 import type { DoctorAnswer } from '../schemas.ts';
+import { gapsText, subscriptionGaps } from './subscriptions.ts';
 import { commandFor, headerOf, outputOf, type Target } from '../target.ts';
 
 interface Finding {
@@ -53,7 +54,8 @@ async function checkSubscriptions(target: Target): Promise<Finding> {
   const silent = topics.filter((topic) => topic.total === 0 && (topic.name === 'critical' || topic.name === 'high'));
   if (silent.length > 0)
     return bad(`Nobody is subscribed to ${silent.map(({ name }) => name).join(' and ')}: nobody is paged. Add a NotificationRoute in ops/ and deploy.`);
-  return fine(`${counted(total, 'subscription')}, all confirmed`);
+  const gaps = gapsText(await subscriptionGaps(target));
+  return gaps === undefined ? fine(`${counted(total, 'subscription')}, all confirmed`) : bad(gaps);
 }
 
 /** https://docs.aws.amazon.com/sns/latest/dg/channels-sms-awssupport-spend-threshold.html: 1 USD a month at first. */

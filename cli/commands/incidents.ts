@@ -46,11 +46,25 @@ function render(incident: Incident): readonly string[] {
     title,
     `Opened ${moment(openedAt)}${resolvedAt === undefined ? '' : `, resolved after ${duration(openedAt, resolvedAt)}: ${resolution ?? 'the signal ended'}`}`,
     `Owner: ${owner}. Impact: ${impact}.`,
+    ...standing(incident),
     ...(remediationIds.length === 0 ? [] : [`Remediations: ${remediationIds.join(', ')}`]),
     ...(budgetShare === undefined
       ? []
       : [`Cost ${spoken(budgetShare.badSeconds)} of the error budget of ${budgetShare.objective}, ${(budgetShare.share * 100).toFixed(2)} % of it`]),
     'Timeline:',
+  ];
+}
+
+/** Who has it, what is being waited for, and what it has to do with others. */
+function standing({ state, acknowledged, stableAt, reopenOf, postMortem, escalation }: Incident): readonly string[] {
+  return [
+    ...(acknowledged === undefined ? [] : [`Acknowledged by ${acknowledged.by} until ${moment(acknowledged.until)}`]),
+    ...(state === 'stable' && stableAt !== undefined ? [`Calm since ${moment(stableAt)}; it counts as resolved once that has held`] : []),
+    ...(state === 'open' && escalation !== undefined && escalation.level > 0
+      ? [`Nobody has answered: level ${escalation.level} of round ${escalation.round} was asked ${moment(escalation.at)}`]
+      : []),
+    ...(reopenOf === undefined ? [] : [`It is back; before it was ${reopenOf}`]),
+    ...(postMortem?.state === 'due' ? [`A post-mortem is due: ${postMortem.because}`] : []),
   ];
 }
 

@@ -1,4 +1,5 @@
-import { composeDigest, readDigest } from '../../core/incidents/digest.ts';
+import { readDigest } from '../../core/incidents/digest.ts';
+import { composeDigest, type DigestRole } from '../../core/incidents/digest-text.ts';
 import { listRemediations } from '../../core/remediation/history.ts';
 import { type RecoveryTimes, recoveryTimes } from '../../core/remediation/recovery-times.ts';
 import { type Answer, ok, spoken, table } from '../output.ts';
@@ -27,9 +28,9 @@ export async function recovery(target: Target, system: string | undefined): Prom
   return ok(json, `${headerOf(target)}\n${table(header, rows.map(rowOf), 'No repair has been measured yet. A drill does not count.')}`);
 }
 
-/** `perennial digest`: the newest weekly digest, as it is mailed. */
-export async function digest(target: Target): Promise<Answer> {
+/** `perennial digest`: the newest weekly digest, as it is mailed to a role. */
+export async function digest(target: Target, role: DigestRole): Promise<Answer> {
   const found = await readDigest({ store: target.records, scope: target.scope, clock: target.clock });
-  const json: DigestAnswer = { ...found, recoveries: [...found.recoveries], vetoes: [...found.vetoes], wouldHave: [...found.wouldHave] };
-  return ok(json, `${headerOf(target)}\n${composeDigest(found, target.scope).text}`);
+  const json: DigestAnswer = { role, ...found };
+  return ok(json, `${headerOf(target)}\n${composeDigest(found, target.scope, role).text}`);
 }

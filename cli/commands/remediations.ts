@@ -75,6 +75,10 @@ function render(body: Remediation): readonly string[] {
       body.guardrails.map(({ verdict, name, reason }) => `${verdict.padEnd(7)} ${name}: ${reason}`),
     ),
     ...section(
+      'Launch rehearsed',
+      (body.preflight ?? []).map(({ verdict, name, reason }) => `${verdict.padEnd(10)} ${name}: ${reason}`),
+    ),
+    ...section(
       'Phases',
       body.phases.map(
         ({ startedAt, endedAt, outcome, name, reason }) =>

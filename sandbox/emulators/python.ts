@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { host } from './host.ts';
-import { isRunning } from './process-identity.ts';
+import { releaseLock, takeLock } from './file-lock.ts';
 import { SandboxError } from './sandbox-error.ts';
 
 const run = promisify(execFile);
@@ -21,8 +20,6 @@ const MINIMUM_MINOR = 10;
 const CANDIDATES = ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
 const PROBE_TIMEOUT_MILLIS = 15_000;
 const INSTALL_TIMEOUT_MILLIS = 480_000;
-const LOCK_TIMEOUT_MILLIS = 600_000;
-const LOCK_POLL_MILLIS = 250;
 
 const INSTALL_HINT =
   'Install Python 3.10 or newer with venv, then try again:\n' +
@@ -92,7 +89,7 @@ export async function ensureVenv(python: Python, requirementsFile: string, state
       await buildVenv(python, requirementsFile, stateFolder, folder);
     }
   } finally {
-    await rm(lock, { force: true });
+    await releaseLock(lock);
   }
   return interpreter;
 }
@@ -116,45 +113,5 @@ async function buildVenv(python: Python, requirementsFile: string, stateFolder: 
     const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
     const hint = 'Check that pip reaches a package registry, then type the same command again.';
     throw new SandboxError(`MiniStack and moto could not be installed into ${folder}.\n${output}\n${hint}`, { cause: error });
-  }
-}
-
-async function takeLock(lock: string): Promise<void> {
-  const deadline = host.now() + LOCK_TIMEOUT_MILLIS;
-  for (;;) {
-    if (await createLock(lock)) {
-      return;
-    }
-    await removeStaleLock(lock);
-    if (host.now() > deadline) {
-      throw new SandboxError(`Another process has held ${lock} for 10 minutes. If none is running, delete that file and try again.`);
-    }
-    await host.sleep(LOCK_POLL_MILLIS);
-  }
-}
-
-async function createLock(lock: string): Promise<boolean> {
-  try {
-    const file = await open(lock, 'wx');
-    await file.writeFile(String(process.pid));
-    await file.close();
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') {
-      return false;
-    }
-    throw error;
-  }
-}
-
-/** A lock whose holder is gone is removed; one without a number yet was made this moment, or its maker died right then. */
-async function removeStaleLock(lock: string): Promise<void> {
-  const [text, facts] = await Promise.all([readFile(lock, 'utf8').catch(() => undefined), stat(lock).catch(() => undefined)]);
-  if (text === undefined || facts === undefined) {
-    return;
-  }
-  const isAbandoned = text === '' ? host.now() - facts.mtimeMs > 10_000 : !isRunning(Number(text));
-  if (isAbandoned) {
-    await rm(lock, { force: true });
   }
 }

@@ -17,6 +17,8 @@ const leaves = [
   'inventory list',
   'plan',
   'doctor',
+  'subscriptions list',
+  'subscriptions confirm',
   'pause',
   'resume',
   'deploy',

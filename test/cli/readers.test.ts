@@ -132,6 +132,8 @@ describe('incidents and remediations', () => {
     expect(remediation.phases.map(({ name }) => name)).toContain('launch');
     const repair = (await type('remediations', remediationId)).out;
     expect(repair).toContain('Guardrails:');
+    expect(repair).toContain('Launch rehearsed:\n  pass       image: ');
+    expect(remediation.preflight?.map(({ name }) => name)).toContain('free addresses');
     for (const text of [shown, repair]) expect(text).toContain('  console output\n      | i-old login:\n  not to be had: host tools');
     expect(incident.evidence).toMatchObject([{ remediationId, instanceId: OLD }]);
     expect(remediation.evidence).toEqual(incident.evidence);

@@ -7,6 +7,7 @@ import { createRecord } from '../../core/records/record-type.ts';
 import { deadLetterType } from '../../core/signals/dead-letters.ts';
 import { runProgram } from '../../cli/program.ts';
 import type { AccountReader, HiddenMessage, QueueDesk, Target } from '../../cli/target.ts';
+import { MemorySubscriptions } from '../core/incidents/memory-subscriptions.ts';
 import { catalogOf } from '../core/inventory/world.ts';
 import { admitOld, createWorld, observePorts, OLD, play, testScope, verifyImage, type World } from '../core/remediation/world.ts';
 
@@ -123,6 +124,7 @@ export async function createDesk(changes: Partial<Target> = {}): Promise<Desk> {
     operator: 'kim',
     queues,
     account: soundAccount,
+    subscriptions: new MemorySubscriptions(),
     leaving: { find: async () => nothingOutside, carryOut: async () => undefined },
     tags: {
       set: async (instanceId, key, value) => world.region.setTag(instanceId, key, value),
