@@ -1,10 +1,33 @@
 import { defineConfig } from 'vitest/config';
+import { LongWaitsFirst } from './test/e2e/long-waits-first.ts';
 
-/** `unit`: the quick inner loop. `template`: rules over the synthesised CDK app. `slow`: pure, but thousands of runs. `local-aws`: contracts and end to end on one local AWS, started once. */
+/** The group of what runs last, all at once: two files that mostly wait for a local AWS each, and beside them what computes. */
+const together = { maxWorkers: 3, sequence: { groupOrder: 2 } };
+
+/** What tests of a local AWS share. */
+const onLocalAws = {
+  ...together,
+  globalSetup: ['test/e2e/global-setup.ts'],
+  setupFiles: ['test/e2e/one-at-a-time.ts'],
+  // Stories that run at once wait for things that pass: each must be there from the beginning.
+  maxConcurrency: 50,
+  testTimeout: 240_000,
+  // The first hook deploys the platform and builds a fleet, on processors that others may use too.
+  hookTimeout: 480_000,
+};
+
+/** The stories of repairs have a local AWS of their own. */
+const repairs = 'test/e2e/repairs.test.ts';
+
+/**
+ * `unit`: the quick inner loop. `template`: rules over the synthesised CDK app. `slow`: pure, but thousands of runs. `local-aws` and
+ * `local-aws-repairs`: contracts and end to end, each project on one local AWS that is started once.
+ */
 export default defineConfig({
   test: {
     reporters: ['default'],
     expect: { requireAssertions: true },
+    sequence: { sequencer: LongWaitsFirst },
     coverage: {
       provider: 'v8',
       include: ['core/**/*.ts'],
@@ -24,23 +47,28 @@ export default defineConfig({
       },
       {
         extends: true,
-        // One process: loading the CDK once instead of once a file.
-        test: { name: 'template', include: ['test/lib/**/*.test.ts'], isolate: false, fileParallelism: false, testTimeout: 60_000 },
-      },
-      {
-        extends: true,
-        test: { name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 120_000 },
-      },
-      {
-        extends: true,
         test: {
-          name: 'local-aws',
-          include: ['test/**/*.contract.test.ts', 'test/e2e/**/*.test.ts'],
-          globalSetup: ['test/e2e/global-setup.ts'],
+          name: 'template',
+          include: ['test/lib/**/*.test.ts'],
+          // One process: loading the CDK once instead of once a file.
+          isolate: false,
           fileParallelism: false,
-          testTimeout: 240_000,
-          hookTimeout: 240_000,
+          // A group of its own: vitest wants one number of workers in a group, and has more of them for `unit` where there are more processors.
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
         },
+      },
+      {
+        extends: true,
+        test: { ...together, name: 'slow', include: ['test/**/*.slow.test.ts'], testTimeout: 240_000 },
+      },
+      {
+        extends: true,
+        test: { ...onLocalAws, name: 'local-aws', include: ['test/**/*.contract.test.ts', 'test/e2e/**/*.test.ts'], exclude: [repairs, 'node_modules/**'] },
+      },
+      {
+        extends: true,
+        test: { ...onLocalAws, name: 'local-aws-repairs', include: [repairs] },
       },
     ],
   },

@@ -65,6 +65,9 @@ export const stormSystems: readonly TestSystem[] = stormNames.map((name, index) 
   policy: { caps: { maxStartsPerHour: roomForAll.maxStartsPerHour } },
 }));
 
+/** One alarm for each instance of `misled`, by its place. */
+export const misledAlarms: readonly string[] = Array.from({ length: 5 }, (_, index) => `misled-unhealthy-${index}`);
+
 /** Systems of the stories that come first, and of those that need more than one failure. */
 export const storySystems: readonly TestSystem[] = [
   // A machine with everything that must move: it fails by its alarm.
@@ -78,10 +81,16 @@ export const storySystems: readonly TestSystem[] = [
   { name: 'frozen', topology: 'multiple', size: 2, ports: [80], zone: 2, policy: slowToTrust },
   { name: 'returned', topology: 'multiple', size: 2, ports: [80], zone: 2 },
   { name: 'asked', topology: 'single', size: 1, ports: [], zone: 1, policy: { mode: 'approve', approvalExpiresSeconds: 60 } },
+  // It fails, and waits for a yes that comes.
+  { name: 'approved', topology: 'single', size: 1, ports: [], zone: 2, policy: { mode: 'approve', approvalExpiresSeconds: 300 } },
+  { name: 'aborted', topology: 'multiple', size: 2, ports: [80], zone: 1, policy: slowToTrust },
+  { name: 'drilled', topology: 'multiple', size: 2, ports: [80], zone: 0 },
   { name: 'imageless', topology: 'single', size: 1, ports: [], zone: 2, hasNoImage: true },
   { name: 'ended', topology: 'single', size: 1, ports: [], zone: 0 },
   { name: 'paced', topology: 'multiple', size: 5, ports: [80], zone: 0 },
   { name: 'misread', topology: 'multiple', size: 5, ports: [80], zone: 1 },
+  // Each instance has an alarm, and all of them are wrong.
+  { name: 'misled', topology: 'multiple', size: 5, ports: [80], zone: 2, policy: { triggers: misledAlarms.map((alarm) => ({ alarm })) } },
 ];
 
 const testSystems: readonly TestSystem[] = [...storySystems, ...stormSystems];
@@ -132,11 +141,18 @@ function documentsOf(system: TestSystem): readonly unknown[] {
   ];
 }
 
-/** The demo's documents with room under the caps for the other stories of the hour; all else as it is. */
+/** Where the demo lets people watch; `shop-batch` keeps its times, because Perennial is deployed in the middle of its repair. */
+const shopWebTimes = { pendingSeconds: 2, drainSeconds: 1, verifiedAfterSeconds: 3, cooldownSeconds: 10 };
+
+/** The demo's documents with room under the caps for the other stories of the hour, and shorter waits; all else as it is. */
 function demoDocuments(projectFolder: string): string {
   const text = readFileSync(join(projectFolder, 'sandbox', 'ops', 'demo.yaml'), 'utf8');
   const documents: readonly Document[] = parseAllDocuments(text);
-  for (const document of documents) if (document.get('kind') === 'RemediationPolicy') document.setIn(['spec', 'caps'], roomForAll);
+  for (const document of documents) {
+    if (document.get('kind') !== 'RemediationPolicy') continue;
+    document.setIn(['spec', 'caps'], roomForAll);
+    if (document.getIn(['spec', 'system']) === 'shop-web') for (const [name, seconds] of Object.entries(shopWebTimes)) document.setIn(['spec', name], seconds);
+  }
   return documents.map(String).join('');
 }
 

@@ -335,8 +335,8 @@ async function readRejected(): Promise<readonly string[]> {
   });
 }
 
-describe('the error budget', () => {
-  it('is charged what a second reader finds in the raw metric, and the incident its share', async () => {
+describe('while the minutes of the first failure are counted', () => {
+  it.concurrent('the error budget is charged what a second reader finds in the raw metric, and the incident its share', async ({ expect: check }) => {
     const settled = await until('The budget of the bad minutes', 120, async () => {
       if (new Date().toISOString().slice(0, 16) <= (first.timing['inServiceAt'] ?? '').slice(0, 16)) return undefined;
       await runNow(world.clients, world.outputs.BudgetFunctionName);
@@ -344,26 +344,11 @@ describe('the error budget', () => {
       const recorded = status.find(({ objective }) => objective.startsWith('shop-web'));
       return second.badSeconds > 0 && recorded?.consumedSeconds === second.badSeconds ? { second, recorded } : undefined;
     });
-    expect(settled.recorded.remainingRatio).toBeCloseTo(settled.second.remainingRatio, 6);
-    expect((await incidentOf(first.incidentId))?.budgetShare?.badSeconds).toBe(settled.second.badSeconds);
-  });
-});
-
-function budgetsOf(status: unknown) {
-  return z.object({ budgets: z.array(z.object({ objective: z.string(), consumedSeconds: z.number(), remainingRatio: z.number() })) }).parse(status).budgets;
-}
-
-describe('the next failures', () => {
-  it.concurrent('repairs the second failure of the same slot, told by the cloned alarm', async ({ expect: check }) => {
-    await makeUnhealthy(world, newIdOf(first));
-    const second = await repairOf(world, newIdOf(first));
-    await expectOneReplacement(second);
-    check(second).toMatchObject({ slotId: first.slotId, attempt: 2 });
-    check((await readTargets(world))[newIdOf(second)]).toBe('healthy');
-    check((await readAlarm(world, `${ALARM_NAME}--${newIdOf(second)}`)).tags['perennial:alarm-of']).toBe(ALARM_NAME);
+    check(settled.recorded.remainingRatio).toBeCloseTo(settled.second.remainingRatio, 6);
+    check((await incidentOf(first.incidentId))?.budgetShare?.badSeconds).toBe(settled.second.badSeconds);
   });
 
-  it.concurrent('fences a single machine before its replacement is launched: never two that run (S0-14)', async ({ expect: check }) => {
+  it.concurrent('a single machine is fenced before its replacement is launched: never two that run (S0-14)', async ({ expect: check }) => {
     const sampler = sampleRunning('shop-batch');
     await markStatus(world, world.fleet.single, 'impaired');
     await runNow(world.clients, world.outputs.ImpairedFunctionName);
@@ -376,6 +361,10 @@ describe('the next failures', () => {
     check(Math.max(...samples)).toBe(1);
   });
 });
+
+function budgetsOf(status: unknown) {
+  return z.object({ budgets: z.array(z.object({ objective: z.string(), consumedSeconds: z.number(), remainingRatio: z.number() })) }).parse(status).budgets;
+}
 
 /** Counts the running and starting instances of a system, again and again. */
 function sampleRunning(system: string): { readonly stop: () => Promise<readonly number[]> } {
@@ -397,8 +386,28 @@ function sampleRunning(system: string): { readonly stop: () => Promise<readonly 
   };
 }
 
-describe('trouble with the platform itself', () => {
-  it.concurrent('shows a missing permission, goes on once it is given, and outlives the kill of the process that acts', async ({ expect: check }) => {
+describe('the next failures, and trouble with the platform itself', () => {
+  /** Of the same group as what comes after it: one at a time. */
+  let second: Promise<RemediationItem>;
+
+  beforeAll(async () => {
+    await makeUnhealthy(world, newIdOf(first));
+    second = repairOf(world, newIdOf(first));
+    second.catch(() => undefined);
+  });
+
+  it.concurrent('the second failure of the same slot is repaired, told by the cloned alarm', async ({ expect: check }) => {
+    const repair = await second;
+    await expectOneReplacement(repair);
+    check(repair).toMatchObject({ slotId: first.slotId, attempt: 2 });
+    check((await readTargets(world))[newIdOf(repair)]).toBe('healthy');
+    check((await readAlarm(world, `${ALARM_NAME}--${newIdOf(repair)}`)).tags['perennial:alarm-of']).toBe(ALARM_NAME);
+  });
+
+  it.concurrent('a missing permission is shown, and once it is given the repair goes on and outlives the kill of the process that acts', async ({
+    expect: check,
+  }) => {
+    await second;
     const [victim = 'none'] = world.fleet.peers;
     const signals = await signalsFunctionOf(world);
     const restore = await revoke(world, signals, 'states:StartExecution');
@@ -421,7 +430,7 @@ describe('trouble with the platform itself', () => {
     check(repair.calls[name]?.attempt).toBeGreaterThan(1);
   });
 
-  it.concurrent('ends a repair with the version it began with when Perennial is deployed in between', async ({ expect: check }) => {
+  it.concurrent('a repair ends with the version it began with when Perennial is deployed in between', async ({ expect: check }) => {
     const [batch] = await readRepairs(world, world.fleet.single);
     const victim = batch?.newInstanceId ?? 'none';
     // Names the endpoints that the functions use anyway: another environment, so new versions, and nothing else.

@@ -26,6 +26,7 @@ const execute = promisify(execFile);
 
 /** A message of the mailbox, once per delivery: a repetition is a second one. */
 export interface Delivered {
+  readonly messageId: string;
   readonly subject: string;
   /** JSON of the channels for which it was meant. */
   readonly channels: string;
@@ -155,8 +156,8 @@ export async function readDeliveries(ground: Ground): Promise<readonly Delivered
   while (performance.now() < end) {
     const command = new ReceiveMessageCommand({ QueueUrl: ground.mailboxUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1, WaitTimeSeconds: 1 });
     for (const { MessageId = '', Body = '{}' } of (await ground.clients.sqs.send(command)).Messages ?? []) {
-      const { Subject, MessageAttributes } = mailEnvelope.parse(JSON.parse(Body));
-      found.set(MessageId, { subject: Subject, channels: MessageAttributes['channels']?.Value ?? '' });
+      const { MessageId: envelopeId, Subject, MessageAttributes } = mailEnvelope.parse(JSON.parse(Body));
+      found.set(MessageId, { messageId: envelopeId, subject: Subject, channels: MessageAttributes['channels']?.Value ?? '' });
     }
   }
   return [...found.values()];
