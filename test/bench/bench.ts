@@ -1,6 +1,7 @@
 import { type BundleFigures, measureBundles } from './bundles.ts';
 import { columns, verdictOf } from './figures.ts';
 import { type LaunchFigures, measureLaunchPath } from './launch-path.ts';
+import { measureThroughput, type ThroughputFigures } from './signal-throughput.ts';
 import { createStage } from './stage.ts';
 
 /*
@@ -9,9 +10,12 @@ import { createStage } from './stage.ts';
 
 const LAUNCH_GOAL = 2;
 const BUNDLE_GOAL = 1.3;
+/** Signals a second on one core (issue "signals and incidents"). */
+const THROUGHPUT_GOAL = 20_000;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const ratioText = (ratio: number): string => `${ratio.toFixed(2)} ×`;
+const thousands = (perSecond: number): string => `${(perSecond / 1000).toFixed(1)} k/s`;
 const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KiB`;
 
 function printLaunch(figures: LaunchFigures): void {
@@ -26,6 +30,17 @@ function printLaunch(figures: LaunchFigures): void {
   );
   const commands = Object.entries(callsByCommand).toSorted(([, left], [, right]) => right - left);
   say(`${calls} calls to AWS up to the launch: ${commands.map(([command, count]) => `${count} ${command}`).join(', ')}`);
+}
+
+function printThroughput({ messages, runs, coreASecond, floorASecond, ratio, admitted }: ThroughputFigures): void {
+  say(`\nSignals a second on one core, without the table: ${messages} messages of which ${admitted} are news (median of ${runs} runs)`);
+  say(
+    columns([
+      ['', 'a second', 'ratio', `goal ≥ ${THROUGHPUT_GOAL / 1000} k/s`],
+      ['read, mask, recognise, decide', thousands(coreASecond), ratioText(ratio), coreASecond >= THROUGHPUT_GOAL ? 'within' : 'UNDER'],
+      ['parse the JSON and hash it', thousands(floorASecond), '', ''],
+    ]),
+  );
 }
 
 function bundleRow(figures: BundleFigures): readonly string[] {
@@ -68,6 +83,7 @@ function printBundles(bundles: readonly BundleFigures[]): void {
 }
 
 async function main(): Promise<void> {
+  printThroughput(measureThroughput());
   printBundles(await measureBundles());
   say('\nStarting the local AWS for the launch path');
   const stage = await createStage();
