@@ -2,7 +2,8 @@ import type { CompiledCatalog } from '../catalog/schema.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
 import { keys, lists } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
-import { type JournalPorts, tellPeople } from '../remediation/journal.ts';
+import { createJournal, type JournalPorts, tellPeople } from '../remediation/journal.ts';
+import { pageOverdue } from '../remediation/overdue.ts';
 import { remediationType } from '../remediation/record.ts';
 import { noteAcknowledgement } from './acknowledge.ts';
 import { decideAttention } from './attention/decide.ts';
@@ -73,9 +74,20 @@ export async function runDesk(ports: JournalPorts, catalog: DeskCatalog): Promis
       problems.push(`${id}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
+  problems.push(...(await watchRepairs(ports, catalog)));
   const results = await sendDue(ports, catalog);
   problems.push(...results.filter(({ kind }) => kind === 'failed').map(({ id, reason }) => `${id}: ${reason}`));
   return { looked: turn.length + due.length, done: countOf(deeds), sent: results.filter(({ kind }) => kind === 'sent').length, problems };
+}
+
+/** Repairs that serve and do not come to their end. Gives what went wrong, in words. */
+async function watchRepairs(ports: JournalPorts, { policies }: DeskCatalog): Promise<readonly string[]> {
+  try {
+    await pageOverdue({ ...ports, journal: createJournal(ports) }, policies, ports.clock.now());
+    return [];
+  } catch (error) {
+    return [`The repairs that run could not be looked at: ${error instanceof Error ? error.message : String(error)}`];
+  }
 }
 
 function countOf(deeds: readonly DeskDeed[]): DeskSummary['done'] {

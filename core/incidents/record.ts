@@ -60,8 +60,8 @@ export const incidentSchema = z.object({
   closedBy: z.optional(z.string()),
   /** People have not been told yet that it is over; the desk does it. */
   owesRecovered: z.optional(z.boolean()),
-  /** What it cost an error budget; `share` is the part of the whole budget, 0.01 = 1 %. */
-  budgetShare: z.optional(z.object({ objective: z.string(), badSeconds: z.number(), share: z.number() })),
+  /** What it cost an error budget; `share` is the part of the whole budget, 0.01 = 1 %. Repairs of ours ran for `duringRepairSeconds` of it. */
+  budgetShare: z.optional(z.object({ objective: z.string(), badSeconds: z.number(), share: z.number(), duringRepairSeconds: z.optional(z.number()) })),
 });
 export type Incident = z.infer<typeof incidentSchema>;
 

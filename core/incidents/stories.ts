@@ -130,7 +130,7 @@ function detectedStory(facts: MessageFacts): readonly string[] {
 }
 
 function pageLine({ pageAt }: Remediation): string {
-  return `If it has not succeeded by ${clockText(pageAt)}, a person is paged.`;
+  return `If nothing serves in its place by ${clockText(pageAt)}, a person is paged.`;
 }
 
 function replacingStory(facts: MessageFacts): readonly string[] {

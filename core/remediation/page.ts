@@ -5,6 +5,7 @@ import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
 import type { RemediationJournal } from './journal.ts';
+import { isServing } from './overdue.ts';
 import { remediationType } from './record.ts';
 
 interface PagePorts {
@@ -16,12 +17,12 @@ interface PagePorts {
 /** Ends that have told people themselves; only these keep the armed page silent (design section 4). */
 const silent: readonly string[] = ['succeeded', 'would-have'];
 
-/** The page that can not be lost behind a repair: silent only for a recorded success. */
+/** The page that can not be lost behind a repair: silent only for a recorded success, or once the replacement is recorded to serve; the desk watches the rest. */
 export async function pageUnlessRecovered({ store, scope, journal }: PagePorts, remediationId: string): Promise<boolean> {
   const found = await readRecord(store, remediationType, keys.remediation(scope, remediationId));
   if (found === undefined)
     throw new PermanentError(`The page timer names the remediation ${remediationId}, which has no record. Look for its incident: perennial incidents`);
-  if (silent.includes(found.body.state)) return false;
+  if (silent.includes(found.body.state) || isServing(found.body)) return false;
   if (found.body.state === 'vetoed' && (await isAnswered(store, scope, found.body.incidentId))) return false;
   await journal.pageAnyway(found.body);
   return true;

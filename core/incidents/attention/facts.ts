@@ -121,14 +121,19 @@ async function readTold(ports: AttentionPorts, incidentId: string, ownId: string
   const page = await store.query(partitions.timeline(scope, incidentId), prefix, { limit: TOLD_READ });
   const ids = page.records.map(({ key }) => key.sort.slice(prefix.length)).filter((id) => id !== ownId);
   const found = await Promise.all(ids.map((id) => readRecord(store, notificationType, keys.notification(scope, id))));
-  const sent = found.flatMap((record) => (record === undefined || isEnd(record.body) ? [] : [record.body]));
-  const waiting = (await readPending(ports)).filter((body) => body.incidentId === incidentId && body.id !== ownId && !isEnd(body));
+  const sent = found.flatMap((record) => (record === undefined || !isOfTrouble(record.body) ? [] : [record.body]));
+  const waiting = (await readPending(ports)).filter((body) => body.incidentId === incidentId && body.id !== ownId && isOfTrouble(body));
   // One without an outcome may have arrived, or will within a minute.
   // So will one that others were put into.
   const told = [...sent, ...waiting.filter(({ attempts, merged }) => attempts > 0 || merged !== undefined)];
   if (told.length > 0) return toldBy(told);
   const dropped = await store.query(partitions.timeline(scope, incidentId), timelineMarkerKey(scope, incidentId, ofDropped).sort, { limit: 1 });
   return { ...notTold, isWaiting: dropped.records.length > 0 || waiting.length > 0 };
+}
+
+/** Neighbours hear of the end in words of their own (upstream.ts), and so only once. */
+function isOfTrouble(body: Notification): boolean {
+  return !isEnd(body) && body.step !== 'upstream';
 }
 
 function toldBy(told: readonly Notification[]): Told {

@@ -87,7 +87,7 @@ describe('composeMessage', () => {
 
       Perennial has begun to repair it; nothing is asked of you now.
       ETA: 09:01:52 UTC (half of 12 past runs took 1 min 52 s or less, 95 % took 3 min or less).
-      If it has not succeeded by 09:05:05 UTC, a person is paged.
+      If nothing serves in its place by 09:05:05 UTC, a person is paged.
 
       To look closer or step in (with credentials of account 111122223333):
         npm run -s perennial -- incidents inc-20261121T090000-0a1b2c3d --region eu-central-1
@@ -139,7 +139,7 @@ describe('composeMessage', () => {
 
       Perennial is replacing i-0aaa from ami-0v2 (newest approved image verified in this group).
       ETA: 09:01:52 UTC (half of 12 past runs took 1 min 52 s or less, 95 % took 3 min or less).
-      Attempt 1 on this place in 24 h. If it has not succeeded by 09:05:05 UTC, a person is paged. Nothing is asked of you now.
+      Attempt 1 on this place in 24 h. If nothing serves in its place by 09:05:05 UTC, a person is paged. Nothing is asked of you now.
 
       To look closer or step in (with credentials of account 111122223333):
         npm run -s perennial -- incidents inc-20261121T090000-0a1b2c3d --region eu-central-1

@@ -247,6 +247,22 @@ describe('a silence (issue 5, deliverable 2)', () => {
     expect(world.publisher.delivered.at(-1)?.roles).toContain('managers');
   });
 
+  it('leaves neighbours to their own words: who was told of an upstream incident gets no second end (S4-40)', async () => {
+    const world = attentionWorld();
+    const incident = await world.open('inc-1', { severity: 'high' });
+    await world.tell(incident, 'needs-person');
+    await notify(world.ports, {
+      id: 'inc-1:upstream',
+      step: 'upstream',
+      severity: 'high',
+      incidentId: 'inc-1',
+      roles: ['team-orders'],
+      message: { subject: '', text: '', sms: '', data: {} },
+    });
+    await world.end(incident);
+    expect(world.publisher.delivered.map(({ roles }) => roles?.includes('team-orders'))).toEqual([false, true, false]);
+  });
+
   it('comes while the group waits: programs are told, people are not', async () => {
     const world = attentionWorld();
     await world.tell(await world.open('inc-1'));
