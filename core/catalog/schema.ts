@@ -248,6 +248,12 @@ const policySpecSchema = z
         '/var/log/syslog',
       ])
       .check(z.describe('Files whose last error lines are kept as evidence, at most 5.')),
+    accessLogs: z
+      ._default(z.array(z.string().check(z.maxLength(200), z.regex(/^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._-]+)+$/, broken('logFile')))).check(z.maxLength(2)), [
+        '/var/log/nginx/access.log',
+        '/var/log/httpd/access_log',
+      ])
+      .check(z.describe('Access logs of a web server whose most frequent clients and addresses are kept as evidence, clients masked, at most 2 (S4-41).')),
     caps: z.prefault(capsSchema, {}),
   })
   .check(
@@ -286,7 +292,6 @@ const routeGroupSchema = z.strictObject({
     ._default(wholeNumber(300, 7 * 86_400), 14_400)
     .check(z.describe('What is still unanswered so long after people were told is told again, marked as a repeat; rounded up to whole intervals.')),
 });
-export type RouteGroup = z.infer<typeof routeGroupSchema>;
 
 /** Who is told about which severities, and by which channel. */
 export const routeSchema = z.strictObject({

@@ -35,7 +35,8 @@ export async function askApproval(context: PhaseContext<ObservePorts>, asking: r
   };
 }
 
-const MAX_WAIT_SECONDS = 20;
+/** As far as every look backs off (design section 4): whoever says yes waits no longer for it. */
+const MAX_WAIT_SECONDS = 30;
 
 /** Waits for the yes. It holds its slot, but no place under the caps: people may sleep for longer than others can wait. */
 export const awaitApproval: ObservePhase = async ({ ports, session, policy }) => {

@@ -89,13 +89,14 @@ async function askHost({ ports, session, policy }: Context): Promise<Found | 'wa
   const { oldInstanceId, calls } = session.record;
   if (calls['evidence-command'] === undefined && !(await ports.commands.isOnline(oldInstanceId)))
     return { items: [], absent: ['host tools (Systems Manager does not reach the instance)'], isMissing: false };
-  const { logFiles } = policy.spec;
-  const script = { name: 'perennial: read-only evidence', script: hostScript(logFiles), timeoutSeconds: HOST_SECONDS };
+  const { logFiles, accessLogs } = policy.spec;
+  const files = { logFiles, accessLogs };
+  const script = { name: 'perennial: read-only evidence', script: hostScript(files), timeoutSeconds: HOST_SECONDS };
   const { commandId } = await session.mutate('evidence-command', () => ports.commands.start(oldInstanceId, script));
   if (commandId === undefined) return absent('host tools (the command has no id)');
   const command = await ports.commands.read(oldInstanceId, commandId);
   if (command.state === 'ended') {
-    const report = readHostReport(command.output, logFiles);
+    const report = readHostReport(command.output, files);
     return { ...report, isMissing: report.items.length === 0 };
   }
   const since = session.record.calls['evidence-command']?.intentAt ?? ports.clock.now();

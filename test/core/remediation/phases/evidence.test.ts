@@ -50,7 +50,7 @@ const report = [
 
 describe('evidence before harm', () => {
   it('keeps the console, the host tools and the error lines, masked, in a record of its own, and says what is absent (S4-33)', async () => {
-    const { world, run, kept } = await stage({ logFiles: ['/var/log/app.log', '/var/log/none.log'] });
+    const { world, run, kept } = await stage({ logFiles: ['/var/log/app.log', '/var/log/none.log'], accessLogs: [] });
     world.region.commands.bringOnline(OLD, () => report);
     expect(await run()).toMatchObject({ kind: 'done' });
     const record = await kept();
