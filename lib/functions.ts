@@ -12,7 +12,7 @@ import { changePermissions } from './permissions/changes.ts';
 import { publishPermissions, recordPermissions, sendPermissions, subscriptionReads } from './permissions/platform.ts';
 import { type Permission, permission } from './permissions/permission.ts';
 import { recoveryReads } from './permissions/recovery.ts';
-import { alarmReads, commandReads, healthReads, inventoryReads, metricReads, surroundingsReads } from './permissions/reads.ts';
+import { alarmReads, commandReads, healthReads, inventoryReads, metricReads, surroundingsReads, targetGroupReads } from './permissions/reads.ts';
 import { reapPermissions } from './permissions/reaping.ts';
 import { versionPermissions } from './permissions/versions.ts';
 import type { RecordTable } from './record-table.ts';
@@ -102,7 +102,7 @@ export class Functions extends Construct {
     });
     const pace = { SMALL_FLEET_POLL_MINUTES: String(smallFleetPollMinutesOf(this)) };
     this.impaired = this.#add('impaired', { environment: { ...reporting, ...pace }, permissions: [...reports, ...healthReads()] });
-    this.budget = this.#add('budget', { environment: reporting, permissions: [...reports, ...metricReads()] });
+    this.budget = this.#add('budget', { environment: reporting, permissions: [...reports, ...metricReads(), ...targetGroupReads()] });
     this.desk = this.#add('desk', { environment: told, permissions: tells });
     // The others run again by themselves; a page does not come back.
     this.page = this.#add('page', { environment: told, permissions: tells, asyncDeadLetters: this.scheduleDeadLetters });

@@ -68,6 +68,7 @@ export class PerennialStack extends Stack {
       EventBusName: intake.bus.eventBusName,
       ObserveFunctionName: functions.observe.handler.functionName,
       ActFunctionName: functions.act.handler.functionName,
+      DeskFunctionName: functions.desk.handler.functionName,
       SweepFunctionName: functions.sweep.handler.functionName,
       BudgetFunctionName: functions.budget.handler.functionName,
       ImpairedFunctionName: functions.impaired.handler.functionName,

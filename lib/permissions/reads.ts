@@ -87,6 +87,11 @@ export function metricReads(): readonly Permission[] {
   ];
 }
 
+/** How CloudWatch names a target group and its load balancer. */
+export function targetGroupReads(): readonly Permission[] {
+  return [permission({ sid: 'ReadTargetGroups', actions: ['elasticloadbalancing:DescribeTargetGroups'], resources: ['*'] }, hasNoResources)];
+}
+
 /** Whether agents answer, and what scripts on hosts wrote: neither call has resource types (service authorization reference of ssm). */
 export function commandReads(): readonly Permission[] {
   const actions = ['ssm:DescribeInstanceInformation', 'ssm:GetCommandInvocation'];

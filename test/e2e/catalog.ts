@@ -1,10 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Document, parseAllDocuments, stringify } from 'yaml';
+import { incidentDocuments } from './incidents-catalog.ts';
 
 /*
- * What is deployed for the end-to-end tests: the demo's catalog, and a system for each story of `repairs.test.ts`. Its times are short
- * on purpose. Every system has a role, and so an image, of its own: what one story breaks is not shared with another.
+ * What is deployed for the end-to-end tests: the demo's catalog, a system for each story of `repairs.test.ts`, and what `incidents.test.ts`
+ * needs. Its times are short on purpose. Every system has a role, and so an image, of its own: what one story breaks is not shared with
+ * another.
  */
 
 export interface TestSystem {
@@ -156,15 +158,14 @@ function demoDocuments(projectFolder: string): string {
   return documents.map(String).join('');
 }
 
+function yamlOf(documents: readonly unknown[]): string {
+  return documents.map((document) => stringify(document)).join('---\n');
+}
+
 /** Writes the catalog; the same files for every call. */
 export function writeCatalog(projectFolder: string, folder: string): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'demo.yaml'), demoDocuments(projectFolder));
-  writeFileSync(
-    join(folder, 'repairs.yaml'),
-    testSystems
-      .flatMap(documentsOf)
-      .map((document) => stringify(document))
-      .join('---\n'),
-  );
+  writeFileSync(join(folder, 'repairs.yaml'), yamlOf(testSystems.flatMap(documentsOf)));
+  writeFileSync(join(folder, 'incidents.yaml'), yamlOf(incidentDocuments));
 }
