@@ -7,6 +7,7 @@ import { deploy, deployActionNames, type DeployOptions } from './commands/deploy
 import { doctor } from './commands/doctor.ts';
 import { catalogCheck, eventExplain, sloExplain } from './commands/explain.ts';
 import { sloEvaluate, type SloEvaluateOptions } from './commands/slo-evaluate.ts';
+import { sloList, sloReport, sloShow } from './commands/budgets.ts';
 import { gate, type GateOptions } from './commands/gate.ts';
 import { acknowledge, closeByHand, noteByHand, openByHand, type ReportOptions } from './commands/incident-decisions.ts';
 import { incidents } from './commands/incidents.ts';
@@ -26,6 +27,7 @@ import {
 } from './commands/postmortem.ts';
 import { digest, recovery } from './commands/recovery.ts';
 import { remediations } from './commands/remediations.ts';
+import { correctionKinds, type CorrectOptions, type LedgerOptions, sloCorrect, sloExclude, sloLedger, sloWithdraw } from './commands/slo-ledger.ts';
 import { silenceAdd, silenceEnd, silenceList, type SilenceOptions } from './commands/silence.ts';
 import { simulateRuns, type SimulateOptions } from './commands/simulate.ts';
 import { status } from './commands/status.ts';
@@ -399,6 +401,62 @@ function addDeploys({ program, runOn }: Frame): void {
   ]).action((action: string, system: string, options: CommonOptions & DeployOptions) => runOn(options, (target) => deploy(target, action, system, options)));
 }
 
+interface BudgetViewOptions extends CommonOptions {
+  readonly system?: string;
+  readonly svg?: string;
+}
+
+/** What is left of the error budgets, and who spent it. */
+function addBudgets({ program, runOn }: Frame): void {
+  const slo = program.commands.find((command) => command.name() === 'slo');
+  if (slo === undefined) return;
+  const list = onList(slo.command('list').description('every objective: what is left, how fast it goes')).option('--system <name>', 'only of this system');
+  examples(list, ['slo list --local', 'slo list --system shop-web --region eu-central-1 --json']).action((options: BudgetViewOptions) =>
+    runOn(options, (target) => sloList(target, { ...options, limit: options.limit ?? DEFAULT_LIMIT })),
+  );
+  const show = onTarget(slo.command('show <objective>').description('one error budget: attainment, burn, history by day, who spent it')).option(
+    '--svg <file>',
+    'also draw the budget over its window',
+  );
+  examples(show, ['slo show shop-web-availability --local', 'slo show shop-web-availability --local --svg budget.svg']).action(
+    (name: string, options: BudgetViewOptions) => runOn(options, (target) => sloShow(target, name, options)),
+  );
+  const report = onTarget(slo.command('report').description('all error budgets, who spent them, planned work, and what an availability allows'))
+    .option('--system <name>', 'only of this system')
+    .option('--svg <file>', 'also draw each budget over its window; with several objectives one file each, named after it');
+  examples(report, ['slo report --local', 'slo report --system shop-web --local --svg budget.svg']).action((options: BudgetViewOptions) =>
+    runOn(options, (target) => sloReport(target, options)),
+  );
+}
+
+/** What people say about measurements of an error budget. */
+function addLedger({ program, runOn }: Frame): void {
+  const slo = program.commands.find((command) => command.name() === 'slo');
+  if (slo === undefined) return;
+  const entering = (command: Command): Command =>
+    onTarget(command).requiredOption('--reason <text>', 'why; it is read in reviews').option('--by <name>', 'who answers for it (default: you)');
+  const span = (command: Command): Command =>
+    entering(command).requiredOption('--from <moment>', 'first moment, for example 2026-11-21T09:00:00Z').requiredOption('--to <moment>', 'end, not included');
+  const correct = span(slo.command('correct <objective>').description('what was measured was wrong: enter what a span counts as')).addOption(
+    new Option('--as <kind>', 'what it counts as').choices(correctionKinds).makeOptionMandatory(),
+  );
+  examples(correct, [
+    'slo correct shop-web-availability --from 2026-11-21T09:00:00Z --to 2026-11-21T09:20:00Z --as good --reason "the probe was wrong" --local',
+  ]).action((objective: string, options: CommonOptions & CorrectOptions) => runOn(options, (target) => sloCorrect(target, objective, options)));
+  const exclude = span(slo.command('exclude <objective>').description('a span shall not count, also after the fact'));
+  examples(exclude, ['slo exclude shop-web-availability --from 2026-11-21T22:00:00Z --to 2026-11-21T23:00:00Z --reason "planned move" --local']).action(
+    (objective: string, options: CommonOptions & LedgerOptions) => runOn(options, (target) => sloExclude(target, objective, options)),
+  );
+  const withdraw = entering(slo.command('withdraw <objective> <entry>').description('take a correction or an exclusion back'));
+  examples(withdraw, ['slo withdraw shop-web-availability led-20261121T0900-1a2b3c4d --reason "wrong day" --local']).action(
+    (objective: string, entry: string, options: CommonOptions & LedgerOptions) => runOn(options, (target) => sloWithdraw(target, objective, entry, options)),
+  );
+  const ledger = onTarget(slo.command('ledger <objective>').description('every correction and exclusion, with who and why'));
+  examples(ledger, ['slo ledger shop-web-availability --local']).action((objective: string, options: CommonOptions) =>
+    runOn(options, (target) => sloLedger(target, objective)),
+  );
+}
+
 /** What the error budget says to a deploy. */
 function addGate({ program, runOn }: Frame): void {
   const door = onTarget(program.command('gate <system>').description('may it ship? exit 0 with budget left, 2 when it is spent'))
@@ -509,6 +567,8 @@ export async function runProgram(words: readonly string[], output: Output, open:
     addLearning,
     addByHand,
     addDeploys,
+    addBudgets,
+    addLedger,
     addGate,
     addDeadLetters,
     addSubscriptions,

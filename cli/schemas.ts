@@ -10,6 +10,7 @@ import { backtestVerdicts } from '../core/remediation/backtest.ts';
 import { evidenceSchema } from '../core/remediation/evidence.ts';
 import { pathNameSchema, phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
 import { explanationSchema } from '../core/signals/explain.ts';
+import { budgetChargeSchema } from '../core/slo/charges.ts';
 import { gateAnswerSchema, gateExceptionSchema } from '../core/slo/gate.ts';
 import { evaluationSchema } from '../core/slo/evaluate-points.ts';
 import { objectiveExplanationSchema } from '../core/slo/explain.ts';
@@ -83,7 +84,27 @@ export type IncidentAnswer = z.infer<typeof incidentAnswerSchema>;
 export const incidentReportSchema = z.object({ ...item, state: z.literal('requested'), severity, by: z.string() });
 export type IncidentReportAnswer = z.infer<typeof incidentReportSchema>;
 
-export const incidentDetailSchema = z.extend(incidentSchema, { ...item, timeline: z.array(timelineEventSchema), evidence: z.array(evidenceSchema) });
+/** How fast a repair was, from the moment the trouble was detected (S0-19). */
+const recoveryClockSchema = z.object({
+  remediationId: z.string(),
+  state: remediationStateSchema,
+  detectedAt: z.string(),
+  startedAt: z.string(),
+  inServiceAt: z.nullable(z.string()),
+  /** Detected to in service; `null` until then. */
+  recoverySeconds: z.nullable(z.number()),
+  targetSeconds: z.number(),
+  isTargetMet: z.nullable(z.boolean()),
+});
+export type RecoveryClock = z.infer<typeof recoveryClockSchema>;
+
+export const incidentDetailSchema = z.extend(incidentSchema, {
+  ...item,
+  timeline: z.array(timelineEventSchema),
+  evidence: z.array(evidenceSchema),
+  /** Of its newest 8 repairs, oldest first. */
+  recovery: z.array(recoveryClockSchema),
+});
 export type IncidentDetail = z.infer<typeof incidentDetailSchema>;
 
 export const remediationsSchema = z.array(
@@ -98,7 +119,12 @@ export const remediationsSchema = z.array(
 );
 export type RemediationsAnswer = z.infer<typeof remediationsSchema>;
 
-export const remediationDetailSchema = z.extend(remediationSchema, { startedAt: z.string(), evidence: z.array(evidenceSchema) });
+export const remediationDetailSchema = z.extend(remediationSchema, {
+  startedAt: z.string(),
+  evidence: z.array(evidenceSchema),
+  /** What it cost an error budget; `null`: nothing so far. */
+  budgetCharge: z.nullable(budgetChargeSchema),
+});
 export type RemediationDetail = z.infer<typeof remediationDetailSchema>;
 
 export const inventoryListSchema = z.array(z.extend(z.omit(instanceRecordSchema, { state: true }), { ...item, ec2State: z.string() }));
@@ -341,6 +367,18 @@ const actionShape = {
   isOverdue: z.boolean(),
 } as const;
 
+const plannedWorkSchema = z.object({
+  objective: z.string(),
+  system: z.string(),
+  kind: z.enum(['rule', 'deploys', 'repairs']),
+  cause: z.string(),
+  badSeconds: z.number(),
+  /** Part of the budget of 90 days. */
+  share: z.number(),
+  incidents: z.int(),
+  reason: z.string(),
+});
+
 export const digestSchema = z.object({
   role: z.enum(digestRoles),
   from: z.string(),
@@ -375,6 +413,7 @@ export const digestSchema = z.object({
   budgets: listOf(z.object({ objective: z.string(), system: z.string(), sli: z.number(), remainingRatio: z.number() })),
   postMortems: listOf(z.object({ incidentId: z.string(), system: z.nullable(z.string()), because: z.string(), ageDays: z.int() })),
   actions: listOf(z.object({ incidentId: z.string(), ...actionShape })),
+  plannedWork: listOf(plannedWorkSchema),
   toil: z.pick(toilSchema, { interventions: true, minutes: true, rows: true }),
   noise: z.pick(noiseSchema, { withoutAction: true, pointless: true, meanAcknowledgeSeconds: true, customerShare: true }),
 });
@@ -517,11 +556,104 @@ export const gateSchema = z.object({
 });
 export type GateAnswerItem = z.infer<typeof gateSchema>;
 
+const costSchema = z.object({
+  badSlices: z.int(),
+  badSeconds: z.number(),
+  /** Part of the whole budget; 0.01 = 1 %. */
+  share: z.number(),
+});
+
+/** `null` where nothing was measured. */
+const figure = z.nullable(z.number());
+
+const sloItemSchema = z.object({
+  ...item,
+  state: z.enum(['left', 'spent', 'not-measured', 'not-declared']),
+  targetPercent: z.string(),
+  window: z.string(),
+  windowSeconds: z.number(),
+  /** Share of the window's slices that were not bad. */
+  sli: figure,
+  budgetSeconds: figure,
+  consumedSeconds: figure,
+  /** Negative when overspent. */
+  remainingSeconds: figure,
+  remainingRatio: figure,
+  /** Rate 1 spends the whole budget in one window. */
+  burn: z.array(z.object({ windowSeconds: z.number(), rate: z.number() })),
+  /** When it is gone if the last hour goes on. */
+  exhaustion: z.nullable(z.object({ kind: z.enum(['spent', 'calm', 'lasts', 'runs-out']), at: z.nullable(z.string()), reason: z.string() })),
+});
+export type BudgetItem = z.infer<typeof sloItemSchema>;
+/** One entry of people in the ledger of an error budget. */
+export const ledgerItemSchema = z.object({
+  id: z.string(),
+  kind: z.enum(['exclusion', 'correction', 'withdrawal']),
+  state: z.enum(['standing', 'withdrawn']),
+  /** Of a correction: what the span counts as. */
+  as: z.nullable(z.enum(['good', 'bad', 'no-data'])),
+  from: z.nullable(z.string()),
+  /** Exclusive. */
+  to: z.nullable(z.string()),
+  /** Of a withdrawal: what it takes back. */
+  entry: z.nullable(z.string()),
+  by: z.string(),
+  reason: z.string(),
+  at: z.string(),
+});
+export type LedgerItem = z.infer<typeof ledgerItemSchema>;
+
+export const sloListSchema = z.array(sloItemSchema);
+
+const chargedSchema = z.extend(costSchema, { id: z.string(), from: z.string() });
+const sloDetailSchema = z.extend(sloItemSchema, {
+  /** May the system ship? */
+  gate: z.object({ open: z.boolean(), answer: gateAnswerSchema, reason: z.string() }),
+  /** The days of the window, in UTC, oldest first. */
+  days: z.array(z.object({ day: z.string(), badSeconds: z.number(), observedSeconds: z.number(), remainingRatio: z.number() })),
+  /** Each bad slice is charged once: incidents, repairs, deploys and unattributed add up to spent. `null`: nothing was measured. */
+  attribution: z.nullable(
+    z.object({
+      spent: costSchema,
+      /** `duringRepair`: the part of it that was bad while repairs of ours ran. `deployId`: what it followed. */
+      incidents: z.array(z.extend(chargedSchema, { cause: z.string(), duringRepair: costSchema, deployId: z.nullable(z.string()) })),
+      /** `ofIncidents`: charged to incidents, shown and not added. */
+      repairs: z.array(z.extend(chargedSchema, { incidentId: z.string(), ofIncidents: costSchema })),
+      deploys: z.array(z.extend(chargedSchema, { text: z.string(), ofIncidents: costSchema, incidentIds: z.array(z.string()) })),
+      unattributed: costSchema,
+      isCut: z.boolean(),
+    }),
+  ),
+  plannedWork: z.array(plannedWorkSchema),
+});
+export type BudgetDetail = z.infer<typeof sloDetailSchema>;
+/** `chart`: the file it was drawn to. */
+export const sloShowSchema = z.extend(sloDetailSchema, { chart: z.nullable(z.string()) });
+export type BudgetShown = z.infer<typeof sloShowSchema>;
+
+const downtimeSecondsSchema = z.object({ day: z.number(), week: z.number(), month: z.number(), year: z.number() });
+export const sloReportSchema = z.object({
+  at: z.string(),
+  objectives: z.array(sloDetailSchema),
+  /** Names of those that are declared and have no reading yet. */
+  unmeasured: z.array(z.string()),
+  plannedWork: z.array(plannedWorkSchema),
+  /** Seconds that an availability allows (S2-05). */
+  allowedDowntimes: z.array(z.object({ percent: z.string(), seconds: downtimeSecondsSchema })),
+  charts: z.array(z.string()),
+});
+export type BudgetReport = z.infer<typeof sloReportSchema>;
+
 /** The published ones; `catalog check` is published with the catalog's own schemas. */
 const published = {
   'event explain': explanationSchema,
   'slo explain': sloExplainSchema,
   'slo evaluate': sloEvaluateSchema,
+  'slo list': sloListSchema,
+  'slo ledger': z.array(ledgerItemSchema),
+  'slo correct, slo exclude and slo withdraw': ledgerItemSchema,
+  'slo show': sloShowSchema,
+  'slo report': sloReportSchema,
   status: statusSchema,
   incidents: incidentsSchema,
   'incidents <id>': incidentDetailSchema,

@@ -3,10 +3,11 @@ import { type Incident, incidentType, type TimelineEvent } from '../../core/inci
 import { keys, partitions } from '../../core/records/keys.ts';
 import { parseRecord, readRecord } from '../../core/records/record-type.ts';
 import { readEvidence } from '../../core/remediation/evidence.ts';
+import { remediationType } from '../../core/remediation/record.ts';
 import { CliError } from '../cli-error.ts';
 import { evidenceLines } from '../evidence-lines.ts';
 import { type Answer, duration, moment, ok, spoken, table } from '../output.ts';
-import type { IncidentDetail, IncidentItem } from '../schemas.ts';
+import type { IncidentDetail, IncidentItem, RecoveryClock } from '../schemas.ts';
 import { commandFor, headerOf, type Target } from '../target.ts';
 
 /** An incident as lists show it. */
@@ -35,8 +36,10 @@ async function showIncident(target: Target, id: string): Promise<Answer> {
     throw new CliError(`There is no incident ${id} in ${scope.accountId}/${scope.region}. List them: ${commandFor(target, 'incidents')}`);
   const timeline = await readTimeline(records, scope, id);
   const evidence = await readEvidence(records, scope, id);
-  const json: IncidentDetail = { ...found.body, ...incidentItem(found.body), timeline: [...timeline], evidence: [...evidence] };
-  return ok(json, [headerOf(target), ...render(found.body), ...timeline.map(line), ...evidenceLines(evidence)].join('\n'));
+  const recovery = await readRecovery(target, found.body);
+  const json: IncidentDetail = { ...found.body, ...incidentItem(found.body), timeline: [...timeline], evidence: [...evidence], recovery: [...recovery] };
+  const text = [headerOf(target), ...render(found.body), ...recovery.map(clockText), 'Timeline:', ...timeline.map(line), ...evidenceLines(evidence)];
+  return ok(json, text.join('\n'));
 }
 
 function render(incident: Incident): readonly string[] {
@@ -50,9 +53,45 @@ function render(incident: Incident): readonly string[] {
     ...(remediationIds.length === 0 ? [] : [`Remediations: ${remediationIds.join(', ')}`]),
     ...(budgetShare === undefined
       ? []
-      : [`Cost ${spoken(budgetShare.badSeconds)} of the error budget of ${budgetShare.objective}, ${(budgetShare.share * 100).toFixed(2)} % of it`]),
-    'Timeline:',
+      : [
+          `Cost ${spoken(budgetShare.badSeconds)} of the error budget of ${budgetShare.objective}, ${(budgetShare.share * 100).toFixed(2)} % of it${repairText(budgetShare)}`,
+        ]),
   ];
+}
+
+const CLOCKS_READ = 8;
+
+/** The recovery clocks of its newest repairs; those that touched nothing have none. */
+async function readRecovery({ records, scope }: Target, { remediationIds }: Incident): Promise<readonly RecoveryClock[]> {
+  const found = await Promise.all(remediationIds.slice(-CLOCKS_READ).map((id) => readRecord(records, remediationType, keys.remediation(scope, id))));
+  return found.flatMap((remediation) => {
+    if (remediation === undefined) return [];
+    const { id, state, timing, recoverySeconds, rtoSeconds, isRtoMet } = remediation.body;
+    if (state === 'vetoed' || state === 'would-have') return [];
+    return [
+      {
+        remediationId: id,
+        state,
+        detectedAt: timing.detectedAt,
+        startedAt: timing.decidedAt,
+        inServiceAt: timing.inServiceAt ?? null,
+        recoverySeconds: recoverySeconds ?? null,
+        targetSeconds: rtoSeconds,
+        isTargetMet: isRtoMet ?? null,
+      },
+    ];
+  });
+}
+
+function clockText({ remediationId, state, detectedAt, startedAt, recoverySeconds, targetSeconds, isTargetMet }: RecoveryClock): string {
+  const begun = `Recovery by ${remediationId}: detected ${moment(detectedAt)}, started after ${duration(detectedAt, startedAt)}`;
+  if (recoverySeconds === null) return `${begun}, ${state}; nothing in service from it, the target is ${spoken(targetSeconds)}`;
+  return `${begun}, in service after ${spoken(recoverySeconds)}; the target of ${spoken(targetSeconds)} was ${isTargetMet === true ? 'met' : 'missed'}`;
+}
+
+/** Own repairs apart: what was bad while they ran. */
+function repairText({ duringRepairSeconds = 0 }: NonNullable<Incident['budgetShare']>): string {
+  return duringRepairSeconds === 0 ? '' : `; own repairs ran for ${spoken(duringRepairSeconds)} of that`;
 }
 
 /** Who has it, what is being waited for, and what it has to do with others. */

@@ -1,3 +1,4 @@
+import { currentCatalog } from '../../core/catalog/published.ts';
 import { readDigest } from '../../core/incidents/digest.ts';
 import { composeDigest, type DigestRole } from '../../core/incidents/digest-text.ts';
 import { listRemediations } from '../../core/remediation/history.ts';
@@ -30,7 +31,12 @@ export async function recovery(target: Target, system: string | undefined): Prom
 
 /** `perennial digest`: the newest weekly digest, as it is mailed to a role. */
 export async function digest(target: Target, role: DigestRole): Promise<Answer> {
-  const found = await readDigest({ store: target.records, scope: target.scope, clock: target.clock });
+  const found = await readDigest({
+    store: target.records,
+    scope: target.scope,
+    clock: target.clock,
+    catalog: () => currentCatalog(target.records, target.scope),
+  });
   const json: DigestAnswer = { role, ...found };
   return ok(json, `${headerOf(target)}\n${composeDigest(found, target.scope, role).text}`);
 }

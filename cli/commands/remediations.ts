@@ -4,6 +4,7 @@ import { listRemediations } from '../../core/remediation/history.ts';
 import { triedTexts } from '../../core/remediation/path-words.ts';
 import { type Remediation, remediationType } from '../../core/remediation/record.ts';
 import { readEvidence } from '../../core/remediation/evidence.ts';
+import { type BudgetCharge, readBudgetCharge } from '../../core/slo/charges.ts';
 import { CliError } from '../cli-error.ts';
 import { evidenceLines } from '../evidence-lines.ts';
 import { type Answer, duration, moment, ok, spoken, table } from '../output.ts';
@@ -48,8 +49,9 @@ async function show(target: Target, id: string): Promise<Answer> {
   if (found === undefined)
     throw new CliError(`There is no remediation ${id} in ${scope.accountId}/${scope.region}. List them: ${commandFor(target, 'remediations')}`);
   const evidence = (await readEvidence(records, scope, found.body.incidentId)).filter(({ remediationId }) => remediationId === id);
-  const json: RemediationDetail = { ...found.body, startedAt: found.body.timing.decidedAt, evidence };
-  return ok(json, [headerOf(target), ...render(found.body), ...evidenceLines(evidence)].join('\n'));
+  const charge = await readBudgetCharge({ store: records, scope }, { system: found.body.system, kind: 'remediation', id });
+  const json: RemediationDetail = { ...found.body, startedAt: found.body.timing.decidedAt, evidence, budgetCharge: charge ?? null };
+  return ok(json, [headerOf(target), ...render(found.body), ...chargeLines(charge), ...evidenceLines(evidence)].join('\n'));
 }
 
 function render(body: Remediation): readonly string[] {
@@ -86,6 +88,20 @@ function render(body: Remediation): readonly string[] {
       ),
     ),
   ];
+}
+
+/** What was bad while it ran, and who is charged with it. */
+function chargeLines(charge: BudgetCharge | undefined): readonly string[] {
+  if (charge === undefined) return [];
+  const { objective, badSeconds, share, ofIncidents } = charge;
+  const own = badSeconds === 0 ? [] : [`Cost ${spoken(badSeconds)} of the error budget of ${objective} (${(share * 100).toFixed(2)} %); no incident was open`];
+  const ofThem =
+    ofIncidents.badSeconds === 0
+      ? []
+      : [
+          `${spoken(ofIncidents.badSeconds)} of the error budget of ${objective} (${(ofIncidents.share * 100).toFixed(2)} %) were bad while it ran; its incident is charged with them`,
+        ];
+  return [...own, ...ofThem];
 }
 
 function section(title: string, lines: readonly string[]): readonly string[] {

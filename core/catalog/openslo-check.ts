@@ -1,5 +1,5 @@
 import type { CatalogDocument, ReadDocument } from './documents.ts';
-import { durationSeconds } from './durations.ts';
+import { durationSeconds, targetRatio } from './durations.ts';
 import { explainIssue } from './issues.ts';
 import { nearest } from './nearest.ts';
 import { availabilityName } from './openslo-defaults.ts';
@@ -115,12 +115,44 @@ function thresholdComplaints(slo: ServiceLevelObjective): readonly Complaint[] {
   return [...(shared ? [{ path: ['spec', 'objectives'], ...rules.threshold }] : []), ...own];
 }
 
+type Condition = NonNullable<NonNullable<AlertPolicy['spec']['conditions'][number]['spec']>>['condition'];
+
+/** The share of everything, in percent, that has to fail for a burn rate; through 12 digits, because 1 - 0.999 is not exactly 0.001. */
+function percentNeeded(threshold: number, objective: Objective): number {
+  return Number((threshold * (1 - targetRatio(objective)) * 100).toPrecision(12));
+}
+
+/** A burn rate that not even a total outage reaches: nothing burns faster than everything failing. */
+function isUnreachable({ op, threshold }: Condition, objective: Objective): boolean {
+  const needed = percentNeeded(threshold, objective);
+  return (op === 'gt' && needed >= 100) || (op === 'gte' && needed > 100);
+}
+
+/** Alert conditions that can never fire, with the arithmetic. */
+function alertComplaints({ spec }: ServiceLevelObjective): readonly Complaint[] {
+  return (spec.alertPolicies ?? []).flatMap((policy, index): readonly Complaint[] => {
+    const condition = policy.spec?.conditions[0]?.spec?.condition;
+    const objective = condition === undefined ? undefined : spec.objectives.find((one) => isUnreachable(condition, one));
+    if (condition === undefined || objective === undefined) return [];
+    const { op, threshold } = condition;
+    const allowed = percentNeeded(1, objective);
+    const highest = Number((100 / allowed).toPrecision(4));
+    return [
+      {
+        path: ['spec', 'alertPolicies', index],
+        message: `its condition can never fire: ${op === 'gt' ? 'more than ' : ''}${threshold} × ${allowed} % = ${percentNeeded(threshold, objective)} % of everything would have to fail`,
+        fix: `Choose a threshold below ${highest}, which a total outage burns at, or a stricter target.`,
+      },
+    ];
+  });
+}
+
 /** Objectives whose parts do not fit together once references are filled in. */
 export function checkResolvedObjectives(documents: readonly ReadDocument[]): readonly CatalogProblem[] {
   const resolved = new Map(resolveObjectives(documents.flatMap(({ value }) => value ?? [])).map((slo) => [slo.metadata.name, slo]));
   return documents.flatMap(({ value, locate }) => {
     const slo = value?.kind === 'SLO' ? resolved.get(value.metadata.name) : undefined;
-    return slo === undefined ? [] : thresholdComplaints(slo).map(locate);
+    return slo === undefined ? [] : [...thresholdComplaints(slo), ...alertComplaints(slo)].map(locate);
   });
 }
 

@@ -32,6 +32,9 @@ export const partitions = {
   objectives: (scope: Scope) => partitionOf(scope, 'slo'),
   gateExceptions: (scope: Scope) => partitionOf(scope, 'gate-exception'),
   objectiveDays: (scope: Scope, objective: string) => partitionOf(scope, 'slo-day', objective),
+  objectiveHours: (scope: Scope, objective: string) => partitionOf(scope, 'slo-hour', objective),
+  ledgerEntries: (scope: Scope, objective: string) => partitionOf(scope, 'slo-entry', objective),
+  budgetCharges: (scope: Scope) => partitionOf(scope, 'budget-charge'),
 } as const;
 
 export const keys = {
@@ -82,6 +85,19 @@ export const keys = {
     partition: partitions.objectiveDays(scope, objective),
     sort: day,
   }),
+  /** `hour`: its start, so that the hours of a day have one prefix. */
+  objectiveHour: (scope: Scope, objective: string, hour: string): RecordKey => ({
+    partition: partitions.objectiveHours(scope, objective),
+    sort: hour,
+  }),
+  /** In the order they were entered. */
+  ledgerEntry: (scope: Scope, objective: string, at: string, entryId: string): RecordKey => ({
+    partition: partitions.ledgerEntries(scope, objective),
+    sort: `${at}#${entryId}`,
+  }),
+  budgetRun: (scope: Scope) => keyOf(scope, 'platform', 'budget-run'),
+  /** Sorted by system, then `deployment` or `remediation`, then by time. */
+  budgetCharge: (scope: Scope, system: string, kind: string, id: string) => keyOf(scope, 'budget-charge', `${system}#${kind}#${id}`),
   /** Sorted by system, then by moment. */
   gateException: (scope: Scope, system: string, at: string) => keyOf(scope, 'gate-exception', `${system}#${at}`),
   deployment: (scope: Scope, deploymentId: string) => keyOf(scope, 'deployment', deploymentId),

@@ -118,7 +118,13 @@ export const signalNotes = {
     authority: 'design.md section 8',
     note: 'From the evaluation of error budgets.',
   },
-  'Budget Recovered': { subjects: ['system'], authority: 'design.md section 8' },
+  'Budget Low': { subjects: ['system'], authority: 'design.md section 8', note: 'Less than a tenth of an error budget is left.' },
+  'Budget Exhausted': { subjects: ['system'], authority: 'design.md section 8', note: 'Nothing of an error budget is left; the gate answers "freeze".' },
+  'Budget Recovered': {
+    subjects: ['system'],
+    authority: 'design.md section 8',
+    note: '`alert` says what is over: `low` or `spent`; without it, that it burns too fast.',
+  },
   Heartbeat: {
     subjects: ['account'],
     authority: 'design.md section 4',

@@ -416,11 +416,33 @@ const readBurning = reader(z.extend(burnSchema, { severity: caseOf('Budget Burni
   },
 ]);
 
-const readBurnOver = reader(burnSchema, ({ system, objective }) => [
+const readBudgetLow = reader(burnSchema, ({ system, objective, reason }) => [
   {
     outcome: 'always',
     subject: { type: 'system', id: system },
-    summary: `The error budget of ${system} no longer burns too fast for ${objective}.`,
+    summary: `Little is left of the error budget of ${system} for ${objective}${because(reason)}`,
+    rule: objective,
+    details: { system, objective, reason },
+  },
+]);
+
+const readBudgetSpent = reader(burnSchema, ({ system, objective, reason }) => [
+  {
+    outcome: 'always',
+    subject: { type: 'system', id: system },
+    summary: `The error budget of ${system} for ${objective} is spent${because(reason)}`,
+    rule: objective,
+    details: { system, objective, reason },
+  },
+]);
+
+const recoveredWords: Readonly<Record<string, string>> = { low: 'is no longer low', spent: 'is no longer spent' };
+
+const readBurnOver = reader(z.extend(burnSchema, { alert: z.optional(caseOf('Budget Recovered')) }), ({ system, objective, alert = 'always' }) => [
+  {
+    outcome: alert,
+    subject: { type: 'system', id: system },
+    summary: `The error budget of ${system} ${recoveredWords[alert] ?? 'no longer burns too fast'} for ${objective}.`,
     rule: objective,
     details: { system, objective },
   },
@@ -513,6 +535,8 @@ const readers = {
   'Instance Revert Requested': readRevertRequest,
   'System Drill Requested': readDrillRequest,
   'Budget Burning': readBurning,
+  'Budget Low': readBudgetLow,
+  'Budget Exhausted': readBudgetSpent,
   'Budget Recovered': readBurnOver,
   Heartbeat: readHeartbeat,
   'Check Failed': readCheckFailed,

@@ -141,8 +141,14 @@ export const signalTable = {
   'Instance Replace Requested': own('replace-requested', { always: firing('instance.replace-requested', 'warning') }),
   'Instance Revert Requested': own('revert-requested', { always: firing('instance.revert-requested', 'warning') }),
   'System Drill Requested': own('drill-requested', { always: firing('check.drill-requested', 'warning') }),
-  'Budget Burning': own('the name of the objective', { page: firing('budget.burn', 'critical'), ticket: firing('budget.burn', 'warning') }),
-  'Budget Recovered': own('the name of the objective', { always: resolved('budget.burn') }),
+  'Budget Burning': own('the name of the objective', {
+    page: firing('budget.burn', 'critical'),
+    high: firing('budget.burn', 'high'),
+    ticket: firing('budget.burn', 'warning'),
+  }),
+  'Budget Low': own('the name of the objective', { always: firing('budget.low', 'warning') }),
+  'Budget Exhausted': own('the name of the objective', { always: firing('budget.spent', 'high') }),
+  'Budget Recovered': own('the name of the objective', { always: resolved('budget.burn'), low: resolved('budget.low'), spent: resolved('budget.spent') }),
   Heartbeat: own('heartbeat', { always: info('platform.heartbeat') }),
   // What a check or a person says: nothing is repaired for it by itself, people are told
   'Check Failed': own('the name of the check', { always: firing('check.failed', 'high'), external: firing('check.failed', 'high') }),

@@ -1,4 +1,3 @@
-import { addSeconds, type Timestamp } from '../environment/time.ts';
 import { quotient } from './exact.ts';
 import { sliceSeconds } from './slices.ts';
 import { budgetSeconds, type Target } from './target.ts';
@@ -68,75 +67,5 @@ export function budgetOf(objective: Objective, counts: SliceCounts): Budget {
     consumedSeconds: Number(bad * length),
     sli: quotient(BigInt(windowSeconds) - bad * length, BigInt(windowSeconds)),
     observedSlices: counts.observedSlices,
-  };
-}
-
-/** Something that may have cost budget: an incident, a deploy, a repair. */
-export interface ChargeableInterval {
-  readonly id: string;
-  /** When the trouble began, not when it was noticed: the minutes in between are its cost too. */
-  readonly from: Timestamp;
-  /** Exclusive; absent while it goes on. */
-  readonly to?: Timestamp;
-}
-
-/** What one interval cost. */
-export interface Charge {
-  readonly id: string;
-  readonly badSlices: number;
-  readonly badSeconds: number;
-  /** Part of the whole budget; 0.01 = 1 %. Above 1 when it took more than there is. */
-  readonly share: number;
-  /** Bad slices it overlaps as well, charged to an earlier one: shown, never counted twice. */
-  readonly chargedToOthers: readonly { readonly minute: Timestamp; readonly id: string }[];
-}
-
-export interface Attribution {
-  /** One per interval, in the order they began (then by id). */
-  readonly charges: readonly Charge[];
-  /** Bad slices no interval overlaps, oldest first. */
-  readonly unattributed: readonly Timestamp[];
-  readonly unattributedSeconds: number;
-}
-
-function overlaps(minute: Timestamp, end: Timestamp, { from, to }: ChargeableInterval): boolean {
-  // One that ends the moment it begins still belongs to the slice it is in.
-  return from < end && (to === undefined || to > minute || from >= minute);
-}
-
-function compareIntervals(a: ChargeableInterval, b: ChargeableInterval): number {
-  if (a.from !== b.from) return a.from < b.from ? -1 : 1;
-  return a.id < b.id ? -1 : 1;
-}
-
-function chargeOf(id: string, charged: readonly Timestamp[], chargedToOthers: Charge['chargedToOthers'], objective: Objective): Charge {
-  const { target, windowSeconds } = objective;
-  const badSeconds = charged.length * (objective.sliceSeconds ?? sliceSeconds);
-  const share = quotient(BigInt(badSeconds) * target.allowed.denominator, BigInt(windowSeconds) * target.allowed.numerator);
-  return { id, badSlices: charged.length, badSeconds, share, chargedToOthers };
-}
-
-/**
- * Attributes bad slices to what happened at the time. Only slices consume budget; this says to whom they belong, and charges each
- * at most once: to the interval that began first (design.md section 8).
- *
- * @param badMinutes starts of the bad slices, any order, duplicates count once
- */
-export function attribute(badMinutes: readonly Timestamp[], intervals: readonly ChargeableInterval[], objective: Objective): Attribution {
-  const ordered = intervals.toSorted(compareIntervals);
-  const charged = new Map<string, Timestamp[]>(ordered.map(({ id }) => [id, []]));
-  const others = new Map<string, { minute: Timestamp; id: string }[]>(ordered.map(({ id }) => [id, []]));
-  const unattributed: Timestamp[] = [];
-  for (const minute of [...new Set(badMinutes)].toSorted()) {
-    const end = addSeconds(minute, objective.sliceSeconds ?? sliceSeconds);
-    const [first, ...rest] = ordered.filter((interval) => overlaps(minute, end, interval));
-    if (first === undefined) unattributed.push(minute);
-    else charged.get(first.id)?.push(minute);
-    for (const { id } of rest) if (first !== undefined) others.get(id)?.push({ minute, id: first.id });
-  }
-  return {
-    charges: [...charged.keys()].map((id) => chargeOf(id, charged.get(id) ?? [], others.get(id) ?? [], objective)),
-    unattributed,
-    unattributedSeconds: unattributed.length * (objective.sliceSeconds ?? sliceSeconds),
   };
 }

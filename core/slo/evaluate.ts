@@ -1,35 +1,28 @@
-import { durationSeconds, timeSliceSeconds } from '../catalog/durations.ts';
-import type { Objective } from '../catalog/openslo.ts';
-import type { RatioMetric } from '../catalog/openslo-indicator.ts';
-import { readableSource } from '../catalog/openslo-sources.ts';
-import type { CompiledCatalog, ServiceLevelObjective } from '../catalog/schema.ts';
+import * as z from 'zod/mini';
+import type { CompiledCatalog } from '../catalog/schema.ts';
 import { RetryableError } from '../environment/errors.ts';
 import type { Clock, Log, Scope } from '../environment/ports.ts';
 import { addSeconds, startOfMinute, type Timestamp } from '../environment/time.ts';
-import { type IncidentPorts, recordBudgetShare } from '../incidents/incidents.ts';
-import { type Incident, incidentType } from '../incidents/record.ts';
+import type { IncidentPorts } from '../incidents/incidents.ts';
+import { systemRecordType } from '../inventory/records.ts';
 import { keys, partitions } from '../records/keys.ts';
-import { parseRecord, readAll, readRecord, type Versioned, writeOf } from '../records/record-type.ts';
-import { RecordConflictError, type RecordStore, type RecordWrite } from '../records/store.ts';
-import { attribute, type Budget, budgetOf, type Charge, type ChargeableInterval } from './budget.ts';
-import type { MetricPoint, MetricQuery, MetricReader } from './ports.ts';
-import { type Observation, parseSliceTarget, sliceSeconds, type SliceTarget, trailingReadSeconds } from './slices.ts';
-import {
-  applyObservations,
-  badMinutes,
-  countSlices,
-  dayOf,
-  decodeState,
-  encodeMarks,
-  encodeReadings,
-  newObjectiveState,
-  type ObjectiveDay,
-  objectiveDayType,
-  type ObjectiveHead,
-  objectiveHeadType,
-  type ObjectiveState,
-} from './state.ts';
-import { dayInSeconds, type Target, targetOfObjective } from './target.ts';
+import { readAll, readRecord, type RecordType, type Versioned, writeOf } from '../records/record-type.ts';
+import { RecordConflictError, type RecordStore } from '../records/store.ts';
+import type { SignalQueue } from '../signals/ports.ts';
+import { catchUpSeconds } from './advance.ts';
+import { alertEvents, hasUntold } from './alerts.ts';
+import { isDue } from './cadence.ts';
+import { causeReader, type ReadCauses } from './causes.ts';
+import { chargeCauses } from './charges.ts';
+import { type BudgetGauges, gaugeOf, maxGaugedObjectives } from './gauges.ts';
+import type { IndicatorSubjects } from './indicators.ts';
+import type { MetricReader, SubjectReader } from './ports.ts';
+import { type MetricValues, type PlannedObjective, planReadings, readMetrics, samplesOf, subjectsWanted } from './reading-plan.ts';
+import { markTold, type RecordedStep, recordStep } from './record-step.ts';
+import { budgetNames, type BudgetSpecification } from './specification.ts';
+import { badMinutes, decodeState, type ObjectiveHead, objectiveHeadType } from './state.ts';
+import type { HistoryCache } from './sealed-store.ts';
+import { trailingReadSeconds } from './slices.ts';
 
 export interface EvaluatePorts extends IncidentPorts {
   readonly store: RecordStore;
@@ -37,218 +30,257 @@ export interface EvaluatePorts extends IncidentPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: MetricReader;
-}
-
-/** One objective of a catalog document that this version evaluates: `Timeslices` of one minute over good and total. */
-interface Evaluated {
-  readonly name: string;
-  readonly system: string;
-  readonly target: Target;
-  readonly windowSeconds: number;
-  readonly sliceTarget: SliceTarget;
-  readonly good: MetricQuery;
-  readonly total: MetricQuery;
-  /** The numerator is the bad count. */
-  readonly countsBad: boolean;
+  /** A budget that burns, is low or is spent is a signal. */
+  readonly queue: SignalQueue;
+  /** Where figures are shown on a dashboard; nowhere when it is absent. */
+  readonly gauges?: BudgetGauges;
+  /** Who Perennial's own indicators are about; without it, target groups are not found. */
+  readonly subjects?: SubjectReader;
+  /** Sealed history between the runs of one function; without it, every run reads it anew. */
+  readonly cache?: HistoryCache;
 }
 
 export interface EvaluateSummary {
   readonly evaluated: number;
-  /** Records written; 0 when no minute is new. */
+  /** Objectives of which something was written; 0 when no minute is new. */
   readonly written: number;
-  /** Objectives that are declared but not evaluated by this version, and readings that were refused, in words. */
+  /** Objectives that cannot be evaluated, readings that were refused, and metrics that fell silent since the last run, in words; at most 50. */
   readonly problems: readonly string[];
 }
 
-/** Reads the minutes of every objective in one call per 500 metrics, charges bad ones, and attributes them to incidents. Idempotent. */
+const MAX_PROBLEMS = 50;
+
+/** The last run, so that the next one reads what was missed and says only once what is silent. */
+const budgetRunSchema = z.object({ at: z.string(), silent: z.array(z.string()) });
+type BudgetRun = z.infer<typeof budgetRunSchema>;
+const budgetRunType: RecordType<BudgetRun> = { name: 'budget run', schema: budgetRunSchema };
+
+/** Objectives that are worked on at once: their writes wait for the table, not for each other. */
+const TOGETHER = 16;
+/** Histories that one run judges again as a whole: after a change of rules, or of the version. */
+const JUDGED_AGAIN = 30;
+
+/**
+ * Reads the minutes of every objective that is due in one call per 500 metrics, evaluates, charges bad minutes to what happened, and
+ * puts what burns on the queue. Idempotent; a crash anywhere repeats and loses nothing.
+ */
 export async function evaluateBudgets(ports: EvaluatePorts, catalog: CompiledCatalog): Promise<EvaluateSummary> {
-  const { objectives, problems } = selectObjectives(catalog);
-  if (objectives.length === 0) return { evaluated: 0, written: 0, problems };
   const now = ports.clock.now();
+  const { objectives, problems } = planReadings(catalog, await findSubjects(ports, catalog));
+  const due = objectives.filter(({ specification }) => isDue(specification, Date.parse(now)));
+  const heads = await readHeads(ports);
+  await retire(ports, heads, catalog);
+  if (due.length === 0) return { evaluated: 0, written: 0, problems: problems.slice(0, MAX_PROBLEMS) };
+  const lastRun = await readRecord(ports.store, budgetRunType, keys.budgetRun(ports.scope));
   const to = startOfMinute(now);
-  const from = addSeconds(to, -trailingReadSeconds);
-  const series = await ports.metrics.read(
-    objectives.flatMap((objective) => [objective.good, objective.total]),
-    from,
-    to,
-    sliceSeconds,
-  );
-  let written = 0;
-  const refusals: string[] = [];
-  for (const objective of objectives) {
-    const evaluation = await record(ports, objective, observationsOf(objective, series, now), now);
-    refusals.push(...evaluation.refusals);
-    if (evaluation.isWritten) written += 1;
-    await attributeShares(ports, objective, evaluation, now);
+  const from = readFrom(lastRun?.body, to);
+  const values = await readMetrics(ports.metrics, due, from, to);
+  const run: Run = {
+    ports,
+    cache: ports.cache ?? new Map(),
+    heads,
+    values,
+    now,
+    readCauses: causeReader(ports, causesRead),
+    judgedAgain: { left: JUDGED_AGAIN },
+  };
+  const results = await inTurn(due, TOGETHER, (objective) => evaluateOne(run, objective));
+  showGauges(ports, results, now);
+  await tell(ports, results, now);
+  const silent = results.flatMap((result) => (result.isSilent ? [result.name] : []));
+  const isBehind = results.some(({ isPostponed }) => isPostponed);
+  await rememberRun(ports, lastRun, { at: isBehind && lastRun !== undefined ? lastRun.body.at : now, silent: stillSilent(lastRun?.body, silent, results) });
+  return {
+    evaluated: due.length,
+    written: results.filter(({ step }) => step?.isWritten === true).length,
+    problems: [...problems, ...results.flatMap(({ problem }) => problem ?? []), ...newlySilent(lastRun?.body, silent)].slice(0, MAX_PROBLEMS),
+  };
+}
+
+const causesRead = { incidents: 200, repairs: 200 };
+
+async function findSubjects({ store, scope, subjects }: EvaluatePorts, catalog: CompiledCatalog): Promise<IndicatorSubjects> {
+  const wanted = subjectsWanted(catalog);
+  const targetGroups = wanted.targetGroups.length === 0 || subjects === undefined ? new Map<string, never>() : await subjects.targetGroups(wanted.targetGroups);
+  const instances = new Map<string, readonly string[]>();
+  for (const system of wanted.systems) {
+    const stored = await readRecord(store, systemRecordType, keys.system(scope, system));
+    instances.set(system, stored?.body.observed.instanceIds ?? []);
   }
-  return { evaluated: objectives.length, written, problems: [...problems, ...refusals] };
+  return { targetGroups, instances };
 }
 
-function selectObjectives(catalog: CompiledCatalog): { readonly objectives: readonly Evaluated[]; readonly problems: readonly string[] } {
-  const problems: string[] = [];
-  const objectives = catalog.objectives.flatMap((document) =>
-    document.spec.objectives.flatMap((objective, index) => {
-      const selected = select(document, objective, index);
-      if (typeof selected === 'string') problems.push(`${document.metadata.name}: ${selected}`);
-      return typeof selected === 'string' ? [] : [selected];
-    }),
+type Heads = ReadonlyMap<string, Versioned<ObjectiveHead>>;
+
+/** All heads in a page or a few: about 2 KB each. */
+async function readHeads({ store, scope }: EvaluatePorts): Promise<Heads> {
+  const heads = await readAll(objectiveHeadType, (page) => store.query(partitions.objectives(scope), '', page));
+  return new Map(heads.map((head) => [head.body.objective, head]));
+}
+
+/** An objective that left the catalog decides nothing any more; it is remembered, and comes back with its document. */
+async function retire({ store }: EvaluatePorts, heads: Heads, { objectives }: CompiledCatalog): Promise<void> {
+  const declared = new Set(objectives.flatMap(budgetNames));
+  for (const { key, version, body } of heads.values()) {
+    if (body.retired === true || declared.has(body.objective)) continue;
+    await ignoreConflict(() => store.write([writeOf(objectiveHeadType, key, { ...body, retired: true }, version)]));
+  }
+}
+
+async function ignoreConflict(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!(error instanceof RecordConflictError)) throw error;
+  }
+}
+
+/** The trailing 15 minutes; after an interruption also what was missed, at most three hours. */
+function readFrom(last: BudgetRun | undefined, to: Timestamp): Timestamp {
+  const usual = addSeconds(to, -trailingReadSeconds);
+  if (last === undefined || last.at >= usual) return usual;
+  const missed = addSeconds(startOfMinute(last.at), -trailingReadSeconds);
+  const oldest = addSeconds(to, -catchUpSeconds);
+  return missed < oldest ? oldest : missed;
+}
+
+interface Run {
+  readonly ports: EvaluatePorts;
+  readonly cache: HistoryCache;
+  readonly heads: Heads;
+  readonly values: MetricValues;
+  readonly now: Timestamp;
+  readonly readCauses: ReadCauses;
+  readonly judgedAgain: { left: number };
+}
+
+interface Result {
+  readonly name: string;
+  readonly specification: BudgetSpecification;
+  readonly step?: RecordedStep;
+  readonly problem?: string;
+  readonly isSilent: boolean;
+  readonly isPostponed: boolean;
+}
+
+async function evaluateOne(run: Run, objective: PlannedObjective): Promise<Result> {
+  const { ports, cache, now } = run;
+  const { specification } = objective;
+  const { name } = specification;
+  const { samples, fault } = samplesOf(objective, run.values, now);
+  const mayJudgeAll = (): boolean => (run.judgedAgain.left -= 1) >= 0;
+  const outcome = await recordStep(ports, cache, { specification, head: run.heads.get(name), incoming: samples, now, mayJudgeAll });
+  const found = {
+    name,
+    specification,
+    isSilent: samples.length === 0 && fault === undefined,
+    ...(fault === undefined ? {} : { problem: `${name}: ${fault}` }),
+  };
+  switch (outcome.kind) {
+    case 'nothing':
+      return { ...found, isPostponed: false };
+    case 'postponed':
+      return { ...found, isPostponed: true, problem: `${name}: its history is judged again by one of the next runs, because its rules are new` };
+    case 'recorded':
+      await charge(run, specification, outcome.step);
+      return { ...found, isPostponed: false, step: outcome.step };
+  }
+}
+
+/** Works through a list, so many at a time; the results are in the order of the list. */
+async function inTurn<Item, Outcome>(items: readonly Item[], together: number, work: (item: Item) => Promise<Outcome>): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (let start = 0; start < items.length; start += together) {
+    outcomes.push(...(await Promise.all(items.slice(start, start + together).map(work))));
+  }
+  return outcomes;
+}
+
+function badSince(head: Pick<ObjectiveHead, 'sealedUntil' | 'recent' | 'recentMarks'>): boolean {
+  return head.recentMarks?.includes('b') ?? true;
+}
+
+/**
+ * What happened is charged the bad minutes it overlaps (design section 8); nothing is read while no minute that may change is bad.
+ * Events and shares are no minutes: only budgets of whole slices are charged.
+ */
+async function charge({ ports, now, readCauses }: Run, specification: BudgetSpecification, step: RecordedStep): Promise<void> {
+  if (specification.method !== 'Timeslices') return;
+  const isQuiet = !badSince(step.head) && (step.before === undefined || !badSince(step.before.body)) && !step.isJudgedAgain && !hasNewBad(step);
+  if (isQuiet) return;
+  const { name, service: system, target, window, members } = specification;
+  const windowStart = addSeconds(now, -window.nominalSeconds);
+  const days = [...new Map([...step.history.days, ...step.days.map((day) => [day.day, day] as const)]).values()];
+  const bad = badMinutes(decodeState(step.head, days), windowStart, now, members[0].sliceTarget);
+  await chargeCauses(ports, { name, system, target, windowSeconds: window.nominalSeconds }, bad, await readCauses(system, windowStart), now);
+}
+
+/** Bad minutes that were sealed by this very step, after an interruption. */
+function hasNewBad({ days, daysBefore }: RecordedStep): boolean {
+  return days.some(({ day, marks }) => marks.includes('b') && daysBefore.get(day)?.marks !== marks);
+}
+
+const HOUR_SECONDS = 3600;
+
+function showGauges({ gauges }: EvaluatePorts, results: readonly Result[], now: Timestamp): void {
+  if (gauges === undefined) return;
+  for (const { step } of results.slice(0, maxGaugedObjectives)) {
+    if (step === undefined) continue;
+    const { objective, system, budget } = step.head;
+    const burnRate1h = step.evaluation.burn.find(({ windowSeconds }) => windowSeconds === HOUR_SECONDS)?.rate ?? 0;
+    const remainingRatio = step.evaluation.budgetRemainingRatio;
+    gauges.show(gaugeOf({ objective, system, burnRate1h, remainingRatio, budgetSeconds: budget.budgetSeconds }, now));
+  }
+}
+
+const MESSAGES_PER_CALL = 100;
+
+interface Untold {
+  readonly step: RecordedStep;
+  readonly bodies: readonly string[];
+}
+
+/** Puts what changed on the queue and ticks it off; what was not taken is sent again by the next run, as the same event. */
+async function tell(ports: EvaluatePorts, results: readonly Result[], now: Timestamp): Promise<void> {
+  const untold = results.flatMap(({ step }): readonly Untold[] =>
+    step !== undefined && hasUntold(step.head.alerts) ? [{ step, bodies: alertEvents(step.head, step.evaluation, ports.scope, now) }] : [],
   );
-  return { objectives, problems };
-}
-
-function select(document: ServiceLevelObjective, objective: Objective, index: number): Evaluated | string {
-  const { spec, metadata } = document;
-  const [window] = spec.timeWindow;
-  const windowSeconds = window?.isRolling === true ? durationSeconds(window.duration) : undefined;
-  if (windowSeconds === undefined) return 'calendar windows are not evaluated by this version';
-  if (spec.budgetingMethod !== 'Timeslices' || timeSliceSeconds(objective.timeSliceWindow ?? 0) !== sliceSeconds)
-    return 'only Timeslices of one minute are evaluated by this version';
-  const ratioMetric = spec.indicator?.spec.ratioMetric;
-  if (ratioMetric === undefined) return 'only ratio indicators are evaluated by this version';
-  const promise = promiseOf(objective);
-  if (typeof promise === 'string') return promise;
-  const name = spec.objectives.length === 1 ? metadata.name : `${metadata.name}-${index + 1}`;
-  const queries = queriesOf(name, ratioMetric);
-  return typeof queries === 'string' ? queries : { name, system: spec.service, windowSeconds, ...promise, ...queries };
-}
-
-function promiseOf(objective: Objective): Pick<Evaluated, 'target' | 'sliceTarget'> | string {
-  const target = targetOfObjective(objective);
-  if (target.kind === 'refused') return target.reason;
-  const sliceTarget = parseSliceTarget(objective.timeSliceTarget ?? target.ratio);
-  return sliceTarget.kind === 'refused' ? sliceTarget.reason : { target, sliceTarget };
-}
-
-function queriesOf(name: string, { good, bad, total }: RatioMetric): Pick<Evaluated, 'good' | 'total' | 'countsBad'> | string {
-  const numerator = good ?? bad;
-  if (numerator === undefined || total === undefined) return 'only good or bad events of a total are evaluated by this version';
-  const counted = readableSource(numerator.metricSource);
-  const all = readableSource(total.metricSource);
-  if (counted.kind !== 'cloudwatch' || all.kind !== 'cloudwatch') return 'only CloudWatch metrics are evaluated by this version';
-  return { good: queryOf(`${name}:good`, counted.metric), total: queryOf(`${name}:total`, all.metric), countsBad: good === undefined };
-}
-
-type CatalogMetric = { readonly namespace: string; readonly metric: string; readonly dimensions: Readonly<Record<string, string>> };
-
-/** Counts are sums, whatever statistic a gauge would want. */
-function queryOf(id: string, { namespace, metric, dimensions }: CatalogMetric): MetricQuery {
-  return { id, namespace, metric, dimensions, statistic: 'Sum' };
-}
-
-/** One observation per minute in which requests were counted; a missing numerator beside a total is a minute in which none was good. */
-function observationsOf(objective: Evaluated, series: ReadonlyMap<string, readonly MetricPoint[]>, observedAt: Timestamp): readonly Observation[] {
-  const numerators = new Map((series.get(objective.good.id) ?? []).map((point) => [point.at, point.value]));
-  return (series.get(objective.total.id) ?? []).map(({ at, value: total }) => {
-    const counted = numerators.get(at) ?? 0;
-    return { minute: at, good: objective.countsBad ? total - counted : counted, total, observedAt };
-  });
-}
-
-/** What an evaluation left behind for one objective. */
-interface Evaluation {
-  readonly before: ObjectiveState;
-  readonly after: ObjectiveState;
-  readonly isWritten: boolean;
-  readonly refusals: readonly string[];
-}
-
-const WRITE_ATTEMPTS = 12;
-
-/** Adds the readings to what is stored; reads and decides again while somebody else is faster, at most 12 times. */
-async function record(ports: EvaluatePorts, objective: Evaluated, incoming: readonly Observation[], now: Timestamp): Promise<Evaluation> {
-  for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
-    const stored = await readObjective(ports, objective, now);
-    const { state, changed, changedDays, refused } = applyObservations(stored.state, incoming, now, objective);
-    const evaluation = { before: stored.state, after: state, isWritten: changed, refusals: refused.map(({ reason }) => `${objective.name}: ${reason}`) };
-    if (!changed) return evaluation;
-    const since = stored.head?.body.since ?? state.recent[0]?.minute ?? now;
-    const head: ObjectiveHead = {
-      objective: objective.name,
-      system: objective.system,
-      since,
-      sealedUntil: state.sealedUntil,
-      recent: encodeReadings(state),
-      budget: figuresOf(budgetOf(objective, countSlices(state, now, objective.windowSeconds, objective.sliceTarget)), objective, now),
-    };
-    const dayWrites = changedDays.map((day) => dayWrite(ports, objective, stored, day, state));
-    const headWrite = writeOf(objectiveHeadType, keys.objectiveState(ports.scope, objective.name), head, stored.head?.version ?? 0);
-    try {
-      await ports.store.write([...dayWrites, headWrite]);
-      return evaluation;
-    } catch (error) {
-      if (!(error instanceof RecordConflictError)) throw error;
+  const events = untold.flatMap(({ step, bodies }) => bodies.map((body) => ({ step, body })));
+  const failed = new Set<RecordedStep>();
+  for (let start = 0; start < events.length; start += MESSAGES_PER_CALL) {
+    const batch = events.slice(start, start + MESSAGES_PER_CALL);
+    for (const { index } of await ports.queue.send(batch.map(({ body }) => ({ body })))) {
+      const step = batch[index]?.step;
+      if (step !== undefined) failed.add(step);
     }
   }
-  throw new RetryableError(
-    `The objective ${objective.name} changed ${WRITE_ATTEMPTS} times while it was being evaluated; the next evaluation reads the same minutes again.`,
+  for (const { step } of untold) if (!failed.has(step)) await markTold(ports, step);
+  if (failed.size > 0) throw new RetryableError(`The alerts of ${failed.size} objectives could not be put on the queue; the next evaluation sends them again.`);
+}
+
+const MAX_SILENT = 200;
+
+/** Those that were not asked this time stay as they were. */
+function stillSilent(last: BudgetRun | undefined, silent: readonly string[], results: readonly Result[]): string[] {
+  const asked = new Set(results.map(({ name }) => name));
+  return [...(last?.silent ?? []).filter((name) => !asked.has(name)), ...silent].toSorted().slice(0, MAX_SILENT);
+}
+
+function newlySilent(last: BudgetRun | undefined, silent: readonly string[]): readonly string[] {
+  const known = new Set(last?.silent);
+  if (known.size >= MAX_SILENT) return [];
+  return silent.flatMap((name) =>
+    known.has(name)
+      ? []
+      : [
+          `${name}: its metrics gave nothing for ${trailingReadSeconds / 60} minutes; they do not exist, have other dimensions, or nothing is asked of the service`,
+        ],
   );
 }
 
-interface StoredObjective {
-  readonly head: Versioned<ObjectiveHead> | undefined;
-  readonly days: ReadonlyMap<string, Versioned<ObjectiveDay>>;
-  readonly state: ObjectiveState;
-}
-
-/** One head and the days of the window: two reads, together about 4 KB. */
-async function readObjective({ store, scope }: Pick<EvaluatePorts, 'store' | 'scope'>, objective: Evaluated, now: Timestamp): Promise<StoredObjective> {
-  const head = await readRecord(store, objectiveHeadType, keys.objectiveState(scope, objective.name));
-  if (head === undefined) return { head, days: new Map(), state: newObjectiveState(now, objective.windowSeconds) };
-  // The window touches one day more than it is long.
-  const limit = Math.ceil(objective.windowSeconds / dayInSeconds) + 1;
-  const page = await store.query(keys.objectiveDay(scope, objective.name, dayOf(now)).partition, '', { limit, newestFirst: true });
-  const days = page.records.map((stored) => parseRecord(objectiveDayType, stored));
-  const state = decodeState(
-    head.body,
-    days.map(({ body }) => body),
-  );
-  return { head, days: new Map(days.map((day) => [day.body.day, day])), state };
-}
-
-function dayWrite({ scope }: EvaluatePorts, { name }: Evaluated, stored: StoredObjective, day: string, state: ObjectiveState): RecordWrite {
-  const body = { objective: name, day, marks: encodeMarks(state.days.get(day) ?? '') };
-  return writeOf(objectiveDayType, keys.objectiveDay(scope, name, day), body, stored.days.get(day)?.version ?? 0);
-}
-
-function figuresOf(budget: Budget, { target }: Evaluated, at: Timestamp): ObjectiveHead['budget'] {
-  const { windowSeconds, budgetTotalSeconds, consumedSeconds, budgetRemainingRatio, sli } = budget;
-  return { at, windowSeconds, targetRatio: target.ratio, budgetSeconds: budgetTotalSeconds, consumedSeconds, remainingRatio: budgetRemainingRatio, sli };
-}
-
-const INCIDENTS_READ = 200;
-
-/** Incidents are attributed the bad minutes they overlap (design section 8); the newest 200 are looked at, and only after bad minutes. */
-async function attributeShares(ports: EvaluatePorts, objective: Evaluated, { before, after }: Evaluation, now: Timestamp): Promise<void> {
-  const windowStart = addSeconds(now, -objective.windowSeconds);
-  const bad = badMinutes(after, windowStart, now, objective.sliceTarget);
-  const isQuiet = [...bad, ...badMinutes(before, windowStart, now, objective.sliceTarget)].every((minute) => minute < after.sealedUntil);
-  if (isQuiet) return;
-  const page = await ports.store.query(partitions.incidents(ports.scope), '', { limit: INCIDENTS_READ, newestFirst: true });
-  const incidents = page.records
-    .map((stored) => parseRecord(incidentType, stored).body)
-    .filter((incident) => incident.system === objective.system && !isDrill(incident));
-  const { charges } = attribute(bad, incidents.map(intervalOf), objective);
-  for (const incident of incidents) {
-    const charge = charges.find(({ id }) => id === incident.id);
-    if (charge === undefined || !isNews(incident, charge, objective.name)) continue;
-    await recordBudgetShare(ports, incident.id, { objective: objective.name, badSeconds: charge.badSeconds, share: charge.share });
-  }
-}
-
-/** What is bad while its calm is being verified may still be its doing: the interval ends when it is over. */
-function intervalOf({ id, openedAt, resolvedAt }: Incident): ChargeableInterval {
-  return { id, from: openedAt, ...(resolvedAt === undefined ? {} : { to: resolvedAt }) };
-}
-
-/** A drill touches nothing that serves: what is bad meanwhile is not its doing (S3-19). */
-function isDrill({ subject }: Incident): boolean {
-  return subject.type === 'check' && subject.id.startsWith('drill-of-');
-}
-
-/** An incident shows the objective it cost most: another one takes its place only with a larger share. */
-function isNews({ budgetShare }: Incident, { badSeconds, share }: Charge, objective: string): boolean {
-  if (budgetShare === undefined) return badSeconds > 0;
-  return budgetShare.objective === objective ? budgetShare.badSeconds !== badSeconds : share > budgetShare.share;
+/** Two runs at once remember one of them, which is enough. */
+async function rememberRun({ store, scope }: EvaluatePorts, last: Versioned<BudgetRun> | undefined, run: BudgetRun): Promise<void> {
+  await ignoreConflict(() => store.write([writeOf(budgetRunType, keys.budgetRun(scope), run, last?.version ?? 0)]));
 }
 
 /** The budgets as `perennial status` lists them. */
@@ -260,12 +292,18 @@ export interface BudgetFigure {
   readonly remainingRatio: number;
   readonly sli: number;
   readonly at: Timestamp;
+  /** When nothing of what was counted is in the window any more, should nobody evaluate until then. */
+  readonly validUntil?: Timestamp;
 }
 
+/** The figures of every objective of the catalog; the evaluation keeps them at "now" although no reading comes. */
 export async function listBudgets(store: RecordStore, scope: Scope): Promise<readonly BudgetFigure[]> {
   const states = await readAll(objectiveHeadType, (page) => store.query(partitions.objectives(scope), '', page));
-  return states.map(({ body }) => {
-    const { budgetSeconds, consumedSeconds, remainingRatio, sli, at } = body.budget;
-    return { objective: body.objective, system: body.system, budgetSeconds, consumedSeconds, remainingRatio, sli, at };
-  });
+  return states
+    .filter(({ body }) => body.retired !== true)
+    .map(({ body }) => {
+      const { budgetSeconds, consumedSeconds, remainingRatio, sli, at, validUntil } = body.budget;
+      const figures = { objective: body.objective, system: body.system, budgetSeconds, consumedSeconds, remainingRatio, sli, at };
+      return validUntil === undefined ? figures : { ...figures, validUntil };
+    });
 }

@@ -58,14 +58,34 @@ function percent(ratio: number): string {
   return `${Number((ratio * 100).toFixed(2))} %`;
 }
 
+/** Nothing of what these figures counted is in the window any more: nobody has evaluated since, and old trouble cannot speak against a deploy. */
+function isOutdated({ validUntil }: BudgetFigure, now: Timestamp): boolean {
+  return validUntil !== undefined && validUntil <= now;
+}
+
+/** The evaluation writes figures that move, and at least these do not move by themselves for so long while it runs. */
+const OLD_FIGURES_SECONDS = 86_400;
+
+function ageNote({ at }: BudgetFigure, now: Timestamp): string {
+  return addSeconds(at, OLD_FIGURES_SECONDS) < now
+    ? ` The figures last changed ${at}; if that looks wrong, ask perennial doctor whether budgets are evaluated.`
+    : '';
+}
+
 /**
- * Whether a system may ship. The objective with the least budget left decides; equal ones by name.
+ * Whether a system may ship. The objective with the least budget left decides; equal ones by name. Figures that are older than their
+ * window decide nothing: a freeze ends with its window even when nobody evaluates any more.
  *
  * @param budgets figures of this system only
  * @param exceptions of this system, any order; those that are over are passed over
  */
 export function decideGate(system: string, budgets: readonly BudgetFigure[], exceptions: readonly GateException[], now: Timestamp): GateDecision {
-  const [worst] = budgets.toSorted((left, right) => left.remainingRatio - right.remainingRatio || (left.objective < right.objective ? -1 : 1));
+  const current = budgets.filter((budget) => !isOutdated(budget, now));
+  const [worst] = current.toSorted((left, right) => left.remainingRatio - right.remainingRatio || (left.objective < right.objective ? -1 : 1));
+  if (worst === undefined && budgets.length > 0) {
+    const reason = `No error budget of ${system} has been evaluated within its window, so what is known is over and nothing speaks against a deploy. Ask perennial doctor why.`;
+    return { kind: 'open', answer: 'go', reason, budgetRemainingRatio: null };
+  }
   if (worst === undefined) {
     const reason = `No error budget of ${system} has been measured, so nothing speaks against a deploy. Declare an objective in the catalog to let it decide.`;
     return { kind: 'open', answer: 'go', reason, budgetRemainingRatio: null };
@@ -85,7 +105,7 @@ export function decideGate(system: string, budgets: readonly BudgetFigure[], exc
   }
   const reason =
     `The error budget of ${objective} ${spent}: no changes to ${system} but P0 repairs and security fixes until it is earned back. ` +
-    `What helps now is reliability work; for an exception, say its kind and why (--exception p0|security --reason).`;
+    `What helps now is reliability work; for an exception, say its kind and why (--exception p0|security --reason).${ageNote(worst, now)}`;
   return { kind: 'closed', answer: 'freeze', reason, ...known };
 }
 

@@ -36,6 +36,8 @@ function prevails(a: Sample, b: Sample): boolean {
 
 /** One sample a moment, oldest first. Order and repetitions of the readings do not matter. */
 export function mergeSamples(samples: readonly Sample[]): readonly Sample[] {
+  // What was merged once, which is almost everything, is in order and has nothing twice.
+  if (samples.every(({ atMillis }, index) => atMillis > (samples[index - 1]?.atMillis ?? Number.NEGATIVE_INFINITY))) return samples;
   const byMoment = new Map<number, Sample>();
   for (const sample of samples) {
     const known = byMoment.get(sample.atMillis);
@@ -95,6 +97,8 @@ function isIn({ from, to }: Span, moment: number): boolean {
 export interface Amendments {
   readonly isExcluded: (startMillis: number) => boolean;
   readonly correctionAt: (startMillis: number) => 'good' | 'bad' | 'no-data' | undefined;
+  /** Whether anything in [from, to) may be amended. */
+  readonly isTouched: (fromMillis: number, toMillis: number) => boolean;
   readonly isEmpty: boolean;
 }
 
@@ -127,6 +131,7 @@ export function amendmentsOf(entries: readonly LedgerEntry[]): Amendments {
   const corrections = standing.flatMap((entry) => (entry.kind === 'correction' ? [{ ...spanOf(entry), as: entry.as }] : [])).toReversed();
   return {
     isEmpty: exclusions.length === 0 && corrections.length === 0,
+    isTouched: (from, to) => [...exclusions, ...corrections].some((span) => span.from < to && from < span.to),
     isExcluded: (start) => exclusions.some((span) => isIn(span, start)),
     correctionAt: (start) => corrections.find((span) => isIn(span, start))?.as,
   };

@@ -8,7 +8,8 @@ export interface MetricQuery {
   readonly metric: string;
   /** Exactly the dimensions of the metric: CloudWatch does not aggregate over absent ones. */
   readonly dimensions: Readonly<Record<string, string>>;
-  readonly statistic: 'Sum' | 'Average' | 'Minimum' | 'Maximum' | 'SampleCount';
+  /** `Sum`, `Average`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`. */
+  readonly statistic: string;
 }
 
 /** The value of one period. */
@@ -32,4 +33,14 @@ export interface MetricReader {
    * @returns one entry per query id, its points oldest first
    */
   read(queries: readonly MetricQuery[], from: Timestamp, to: Timestamp, periodSeconds: number): Promise<ReadonlyMap<string, readonly MetricPoint[]>>;
+}
+
+/** Names of a catalog in CloudWatch's words. */
+export interface SubjectReader {
+  /**
+   * @returns the dimensions of the target groups that exist and are behind a load balancer, by name
+   *
+   * Errors: `RetryableError` (throttled, lost), `PermanentError` (forbidden).
+   */
+  targetGroups(names: readonly string[]): Promise<ReadonlyMap<string, { readonly targetGroup: string; readonly loadBalancer: string }>>;
 }

@@ -99,16 +99,25 @@ export function rolledUpSeries(days: readonly DayRollUp[], readings: Series, fil
 const minuteMillis = 60_000;
 const minutesPerHour = 60;
 
-function decimalOf(parts: bigint): string {
-  const fraction = String(parts % eventScale)
-    .padStart(18, '0')
-    .replace(/0+$/, '');
-  return `${parts / eventScale}${fraction === '' ? '' : `.${fraction}`}`;
+/** Parts of a scale, a power of ten, as a decimal number: exact, and short where it is round. */
+export function decimalOf(parts: bigint, scale = eventScale): string {
+  const rest = parts % scale;
+  // Almost all counts are whole.
+  if (rest === 0n) return String(parts / scale);
+  const fraction = String(rest).padStart(digitsOf(scale), '0').replace(/0+$/, '');
+  return `${parts / scale}.${fraction}`;
 }
 
-function partsOf(decimal: string): bigint {
+/** The inverse of {@link decimalOf}; what is finer than the scale is cut off. */
+export function partsOf(decimal: string, scale = eventScale): bigint {
   const [whole = '0', fraction = ''] = decimal.split('.');
-  return BigInt(whole) * eventScale + BigInt(fraction.padEnd(18, '0'));
+  if (fraction === '') return BigInt(whole) * scale;
+  const digits = digitsOf(scale);
+  return BigInt(whole) * scale + BigInt(`0${fraction.slice(0, digits).padEnd(digits, '0')}`);
+}
+
+function digitsOf(scale: bigint): number {
+  return String(scale).length - 1;
 }
 
 /** Counts of an hour as they are stored: run lengths of `bad/total`, `-` where nothing was read: `58*0/100,1*7/100,1*-`. */
@@ -124,6 +133,10 @@ export function encodeHour(hour: Timestamp, samples: readonly Sample[]): string 
     const { bad, total } = own.reduce<Sums>(plus, nothing);
     return `${decimalOf(bad)}/${decimalOf(total)}`;
   });
+  return runLengths(texts);
+}
+
+function runLengths(texts: readonly string[]): string {
   const runs: { text: string; length: number }[] = [];
   for (const text of texts) {
     const last = runs.at(-1);
@@ -133,13 +146,36 @@ export function encodeHour(hour: Timestamp, samples: readonly Sample[]): string 
   return runs.map(({ text, length }) => `${length}*${text}`).join(',');
 }
 
+function expanded(runs: string): readonly string[] {
+  return runs.split(',').flatMap((run) => {
+    const [length = '0', text = ''] = run.split('*');
+    return Array.from({ length: Number(length) }, () => text);
+  });
+}
+
+/** Sums of the hours of a day as they are stored: run lengths of `bad/total`, 24 in all: `9*0/60,1*3/60,14*0/60`. */
+export const daySumsPattern = /^(?:\d{1,2}\*\d+(?:\.\d{1,30})?\/\d+(?:\.\d{1,30})?(?:,|$)){1,24}$/;
+
+/** The 24 hours of a day as text: 6 bytes when all are alike, about 2 KB at most. */
+export function encodeDay({ hours }: Pick<DayRollUp, 'hours'>, scale: bigint): string {
+  return runLengths(hours.map(({ bad, total }) => `${decimalOf(bad, scale)}/${decimalOf(total, scale)}`));
+}
+
+/** The roll-up of a day from its text, which {@link daySumsPattern} has checked. */
+export function decodeDay(day: string, text: string, scale: bigint): DayRollUp {
+  const hours = text.split(',').flatMap((run) => {
+    const [length = '0', counts = ''] = run.split('*');
+    const [bad = '0', total = '0'] = counts.split('/');
+    // One for all hours of a run: a thousand objectives have close to a million hours.
+    const sums: Sums = { bad: partsOf(bad, scale), total: partsOf(total, scale) };
+    return Array.from({ length: Number(length) }, () => sums);
+  });
+  return { day, hours, sum: hours.reduce(plus, nothing) };
+}
+
 /** The samples of an hour from its text, which {@link hourCountsPattern} has checked: one a minute that was read. */
 export function decodeHour(hour: Timestamp, text: string): readonly Sample[] {
-  const minutes = text.split(',').flatMap((run) => {
-    const [length = '0', counts = '-'] = run.split('*');
-    return Array.from({ length: Number(length) }, () => counts);
-  });
-  return minutes.flatMap((counts, minute) => {
+  return expanded(text).flatMap((counts, minute) => {
     const [bad, total] = counts.split('/');
     if (bad === undefined || total === undefined) return [];
     const atMillis = Date.parse(addSeconds(hour, minute * 60));

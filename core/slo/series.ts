@@ -131,9 +131,10 @@ const shareScale = 10n ** 30n;
 export const judges: Readonly<Record<'Timeslices' | 'RatioTimeslices', Judge>> = {
   Timeslices: {
     scale: 1n,
-    badPart: ({ bad, total }, { sliceTarget: { ratio } }) => ((total - bad) * ratio.denominator < total * ratio.numerator ? 1n : 0n),
+    // Almost every slice: what has nothing bad is below no target.
+    badPart: ({ bad, total }, { sliceTarget: { ratio } }) => (bad !== 0n && (total - bad) * ratio.denominator < total * ratio.numerator ? 1n : 0n),
   },
-  RatioTimeslices: { scale: shareScale, badPart: ({ bad, total }) => (bad * shareScale) / total },
+  RatioTimeslices: { scale: shareScale, badPart: ({ bad, total }) => (bad === 0n ? 0n : (bad * shareScale) / total) },
 };
 
 interface SliceRules {

@@ -131,3 +131,10 @@ export function specificationsOf(slo: ServiceLevelObjective): readonly (BudgetSp
     return budgetOf(frame, [member], objective, names);
   });
 }
+
+/** The names of the budgets of a document, whether or not they can be kept. */
+export function budgetNames(slo: ServiceLevelObjective): readonly string[] {
+  const { objectives } = slo.spec;
+  const { name } = slo.metadata;
+  return isComposite(slo) || objectives.length === 1 ? [name] : objectives.map((_, index) => `${name}-${index + 1}`);
+}

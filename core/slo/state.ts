@@ -2,23 +2,22 @@ import * as z from 'zod/mini';
 import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
 import type { RecordType } from '../records/record-type.ts';
 import type { SliceCounts } from './budget.ts';
-import { mergeObservations, type Observation, refusalOf, sliceOf, sliceSeconds, type SliceTarget } from './slices.ts';
+import { type Sample, scaledEvents } from './ledger.ts';
+import { daySumsPattern, decimalOf, hourCountsPattern, partsOf } from './roll-ups.ts';
+import { type Observation, sliceOf, sliceSeconds, type SliceTarget } from './slices.ts';
 import { dayInSeconds } from './target.ts';
 
 /*
- * What is known of one objective. The last one to two hours are kept as readings, because late data may still change them; older
- * hours are sealed: each minute becomes one mark of its UTC day. So a minute costs one small write (the readings), an hour one more
- * (its day), and every bad minute of the window stays known exactly: for the rolling edge and for whom it is charged to.
+ * What is stored of one objective. The last quarter to five quarters of an hour are kept as readings in its head, because late data may
+ * still change them. Older hours are sealed: their readings go into a record of the hour, and their sums and marks into the record of
+ * the UTC day, which every window is read from. So a minute costs one small write, and an hour two more (docs/adr/0019-ledger.md).
  */
 
 /** A sealed minute. `-`: no data, or nothing was asked. */
 type Mark = 'g' | 'b' | '-';
 
 const minutesPerDay = 1440;
-const emptyDay = '-'.repeat(minutesPerDay);
-
-/** How long after its end an hour may still be corrected by late readings; four times what each read covers. */
-const sealAfterSeconds = 3600;
+export const emptyDay = '-'.repeat(minutesPerDay);
 
 export interface ObjectiveState {
   /** Start of an hour: minutes before it are sealed. */
@@ -27,113 +26,18 @@ export interface ObjectiveState {
   readonly recent: readonly Observation[];
   /** By UTC day (`2026-11-21`): 1,440 marks, one a minute. */
   readonly days: ReadonlyMap<string, string>;
-}
-
-export interface ObjectiveSettings {
-  readonly sliceTarget: SliceTarget;
-  readonly windowSeconds: number;
-}
-
-function startOfHour(at: Timestamp): Timestamp {
-  return `${at.slice(0, 13)}:00:00.000Z`;
-}
-
-/** The UTC day of a moment: `2026-11-21`. */
-export function dayOf(at: Timestamp): string {
-  return at.slice(0, 10);
+  /** Marks of the minutes from `sealedUntil` on, as the evaluation judged them; a head of an earlier version has none. */
+  readonly recentMarks?: string;
 }
 
 function startOfDay(day: string): Timestamp {
   return `${day}T00:00:00.000Z`;
 }
 
-function minuteOfDay(minute: Timestamp): number {
-  return Number(minute.slice(11, 13)) * 60 + Number(minute.slice(14, 16));
-}
-
-/** An objective of which nothing is known yet. It takes readings from the whole window, so that history can be filled in, oldest first. */
-export function newObjectiveState(now: Timestamp, windowSeconds: number): ObjectiveState {
-  return { sealedUntil: startOfHour(addSeconds(now, -windowSeconds)), recent: [], days: new Map() };
-}
-
-/** A reading that was not taken, with the reason. */
-export interface RefusedObservation {
-  readonly observation: Observation;
-  readonly reason: string;
-}
-
-export interface AppliedObservations {
-  readonly state: ObjectiveState;
-  /** Whether anything is worth writing: a slice that is new or different, or an hour that was sealed. */
-  readonly changed: boolean;
-  readonly changedSlices: readonly Observation[];
-  /** Days whose record must be written, before the head: a crash in between then only repeats work. */
-  readonly changedDays: readonly string[];
-  readonly refused: readonly RefusedObservation[];
-}
-
-function refusalReason(observation: Observation, state: ObjectiveState, now: Timestamp, { windowSeconds }: ObjectiveSettings): string | undefined {
-  const { minute, observedAt } = observation;
-  const refusal = refusalOf(observation);
-  if (refusal !== undefined) return refusal.reason;
-  if (observedAt > now) return `The reading of ${minute} is refused: it says it was read at ${observedAt}, which is still to come (it is ${now}).`;
-  if (minute <= addSeconds(now, -windowSeconds)) return `The reading of ${minute} is refused: it is older than the window.`;
-  if (minute < state.sealedUntil) return `The reading of ${minute} is refused: its hour was sealed and only a correction can change it.`;
-  return undefined;
-}
-
 function markOf(observation: Observation, target: SliceTarget): Mark {
   const { kind } = sliceOf(observation, target);
   if (kind === 'bad') return 'b';
   return kind === 'good' ? 'g' : '-';
-}
-
-/** `days` with the marks of the readings; a minute has one mark, so sealing it again changes nothing. */
-function sealInto(days: ReadonlyMap<string, string>, readings: readonly Observation[], target: SliceTarget): ReadonlyMap<string, string> {
-  const sealed = new Map(days);
-  for (const [day, observations] of Map.groupBy(readings, ({ minute }) => dayOf(minute))) {
-    const marks = (sealed.get(day) ?? emptyDay).split('');
-    for (const observation of observations) marks[minuteOfDay(observation.minute)] = markOf(observation, target);
-    sealed.set(day, marks.join(''));
-  }
-  return sealed;
-}
-
-function later(a: Timestamp, b: Timestamp): Timestamp {
-  return a > b ? a : b;
-}
-
-/**
- * Adds readings to what is known. Idempotent: any order and any repetition of readings that come before their hour is sealed (an
- * hour after its end) gives the same state. Never moves backwards when the clock does.
- *
- * @param state with all days of the window
- */
-export function applyObservations(
-  state: ObjectiveState,
-  observations: readonly Observation[],
-  now: Timestamp,
-  settings: ObjectiveSettings,
-): AppliedObservations {
-  const judged = observations.map((observation) => ({ observation, reason: refusalReason(observation, state, now, settings) }));
-  const taken = judged.filter(({ reason }) => reason === undefined).map(({ observation }) => observation);
-  const refused = judged.flatMap(({ observation, reason }) => (reason === undefined ? [] : [{ observation, reason }]));
-  const merged = mergeObservations(state.recent, taken);
-  const sealedUntil = later(state.sealedUntil, startOfHour(addSeconds(now, -sealAfterSeconds)));
-  const sealing = merged.observations.filter(({ minute }) => minute < sealedUntil);
-  const oldestDay = dayOf(addSeconds(now, -settings.windowSeconds));
-  const days = sealInto(state.days, sealing, settings.sliceTarget);
-  return {
-    state: {
-      sealedUntil,
-      recent: merged.observations.filter(({ minute }) => minute >= sealedUntil),
-      days: new Map([...days].filter(([day]) => day >= oldestDay).toSorted(([a], [b]) => (a < b ? -1 : 1))),
-    },
-    changed: merged.changed.length > 0 || sealing.length > 0,
-    changedSlices: merged.changed,
-    changedDays: [...new Set(sealing.map(({ minute }) => dayOf(minute)))].filter((day) => day >= oldestDay).toSorted(),
-    refused,
-  };
 }
 
 /** The marks of one day with a minute in (after, until]. */
@@ -159,10 +63,16 @@ function sumCounts(counts: readonly SliceCounts[]): SliceCounts {
   };
 }
 
+/** The minutes that are not sealed: as they were judged, or by their own readings where that is not stored. */
+function recentSlices({ recent, recentMarks, sealedUntil }: ObjectiveState, sliceTarget: SliceTarget): readonly { minute: Timestamp; mark: string }[] {
+  if (recentMarks === undefined) return recent.map((observation) => ({ minute: observation.minute, mark: markOf(observation, sliceTarget) }));
+  return recentMarks.split('').map((mark, index) => ({ minute: addSeconds(sealedUntil, index * sliceSeconds), mark }));
+}
+
 /** Bad and observed slices of the window (at − windowSeconds, at]: a slice belongs to it by the start of its minute. */
 export function countSlices(state: ObjectiveState, at: Timestamp, windowSeconds: number, sliceTarget: SliceTarget): SliceCounts {
   const after = addSeconds(at, -windowSeconds);
-  const recent = state.recent.filter(({ minute }) => minute > after && minute <= at).map((observation) => markOf(observation, sliceTarget));
+  const recent = recentSlices(state, sliceTarget).flatMap(({ minute, mark }) => (minute > after && minute <= at ? [mark] : []));
   const sealed = [...state.days].map(([day, marks]) => countsOfMarks(marksBetween(day, marks, after, at)));
   return sumCounts([...sealed, countsOfMarks(recent.join(''))]);
 }
@@ -172,7 +82,7 @@ export function badMinutes(state: ObjectiveState, after: Timestamp, until: Times
   const sealed = [...state.days].flatMap(([day, marks]) =>
     marks.split('').flatMap((mark, minute) => (mark === 'b' ? [addSeconds(startOfDay(day), minute * sliceSeconds)] : [])),
   );
-  const recent = state.recent.filter((observation) => markOf(observation, sliceTarget) === 'b').map(({ minute }) => minute);
+  const recent = recentSlices(state, sliceTarget).flatMap(({ minute, mark }) => (mark === 'b' ? [minute] : []));
   return [...sealed, ...recent].filter((minute) => minute > after && minute <= until).toSorted();
 }
 
@@ -187,14 +97,11 @@ export function hourlyRollUps(marks: string): readonly HourlyRollUp[] {
   return Array.from({ length: 24 }, (_, hour) => ({ hour, ...countsOfMarks(marks.slice(hour * 60, hour * 60 + 60)) }));
 }
 
-/*
- * How it is stored: the head (written each minute with something new; about 20 bytes a reading, at most 120 readings) and one record
- * a day (written once an hour; about 100 bytes, 3 KB when every minute differs from the one before).
- */
-
 const countPattern = String.raw`\d+(?:\.\d+)?(?:e[+-]?\d+)?`;
-/** `7:1188/1200@65000`: minutes after `sealedUntil`, good/total, milliseconds from the start of the minute to the reading. */
-const reading = new RegExp(String.raw`^(\d+):(${countPattern})/(${countPattern})@(\d+)$`);
+/** `7:1188/1200@65000#1`: minutes after `sealedUntil`, good/total, milliseconds from the start of the minute to the reading, part of a composite. */
+const reading = new RegExp(String.raw`^(\d+):(${countPattern})/(${countPattern})@(\d+)(?:#(\d{1,2}))?$`);
+
+const runsPattern = /^(?:\d{1,4}[gb-])*$/;
 
 const momentSchema = z.string().check(z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/));
 
@@ -206,17 +113,37 @@ const figuresSchema = z.object({
   consumedSeconds: z.number(),
   remainingRatio: z.number(),
   sli: z.number(),
+  /** When nothing of what was counted is in the window any more. */
+  validUntil: z.optional(z.string()),
 });
+
+/** How an alert stands. `told`: its event is on the queue; until then every run sends the same one again. */
+const alertSchema = z.object({ level: z.string(), since: z.string(), told: z.boolean() });
+export type StoredAlert = z.infer<typeof alertSchema>;
 
 export const objectiveHeadSchema = z.object({
   objective: z.string(),
   system: z.string(),
   /** The first minute that was evaluated. */
   since: z.string(),
+  /** The same for each part of a composite; nothing was heard yet of one that has none. */
+  firsts: z.optional(z.array(z.nullable(z.string()))),
   sealedUntil: momentSchema,
   recent: z.array(z.string().check(z.regex(reading))),
   /** The figures of the last evaluation that changed something, for people and the dashboard. */
   budget: figuresSchema,
+  /** Run lengths of the marks of the minutes from `sealedUntil` on. */
+  recentMarks: z.optional(z.string().check(z.regex(runsPattern))),
+  /** One more with every change of a sealed day or hour: whoever keeps those in memory compares it. */
+  revision: z.optional(z.number()),
+  /** How the sealed days were judged: another target or other semantics judge them again. */
+  rules: z.optional(z.string()),
+  /** How many entries of people there are about it, and the ids of those that the sealed days do not show yet. */
+  entries: z.optional(z.number()),
+  pending: z.optional(z.array(z.string())),
+  alerts: z.optional(z.object({ burn: z.optional(alertSchema), low: z.optional(alertSchema), spent: z.optional(alertSchema) })),
+  /** It is in no catalog any more. */
+  retired: z.optional(z.boolean()),
 });
 export type ObjectiveHead = z.infer<typeof objectiveHeadSchema>;
 export const objectiveHeadType: RecordType<ObjectiveHead> = { name: 'objective', schema: objectiveHeadSchema };
@@ -232,12 +159,30 @@ export const objectiveDaySchema = z.object({
     z.regex(/^(?:\d{1,4}[gb-])+$/),
     z.refine((runs) => decodeMarks(runs).length === minutesPerDay, 'must hold the marks of 1,440 minutes'),
   ),
+  /** Sums of its hours, one text for each series of the budget; a day of an earlier version has only marks. */
+  sums: z.optional(z.array(z.string().check(z.regex(daySumsPattern)))),
+  /** The marks of an earlier version, which are all that is known of its readings. */
+  firstMarks: z.optional(z.string().check(z.regex(runsPattern))),
 });
 export type ObjectiveDay = z.infer<typeof objectiveDaySchema>;
 export const objectiveDayType: RecordType<ObjectiveDay> = {
   name: 'objective day',
   schema: objectiveDaySchema,
   expiresAt: ({ day }) => addSeconds(startOfDay(day), dayKeptDays * dayInSeconds),
+};
+
+/** The readings of one hour that is sealed: what corrections and the edges of windows are computed from. */
+export const objectiveHourSchema = z.object({
+  objective: z.string(),
+  hour: momentSchema,
+  /** By part of a composite; one text otherwise. */
+  counts: z.array(z.string().check(z.regex(hourCountsPattern))),
+});
+export type ObjectiveHour = z.infer<typeof objectiveHourSchema>;
+export const objectiveHourType: RecordType<ObjectiveHour> = {
+  name: 'objective hour',
+  schema: objectiveHourSchema,
+  expiresAt: ({ hour }) => addSeconds(hour, dayKeptDays * dayInSeconds),
 };
 
 /** Marks as run lengths. */
@@ -250,12 +195,39 @@ export function decodeMarks(runs: string): string {
   return runs.replaceAll(/(\d+)([gb-])/g, (_, length: string, mark: string) => mark.repeat(Number(length)));
 }
 
-/** Readings as short texts, relative to `sealedUntil`. */
-export function encodeReadings({ recent, sealedUntil }: ObjectiveState): string[] {
-  return recent.map(
-    ({ minute, good, total, observedAt }) =>
-      `${secondsBetween(sealedUntil, minute) / sliceSeconds}:${good}/${total}@${Math.round(secondsBetween(minute, observedAt) * 1000)}`,
-  );
+/** A reading as a short text, relative to `sealedUntil`. */
+export function encodeReading({ member, atMillis, observedAtMillis, bad, total }: Sample, sealedUntilMillis: number): string {
+  const offset = (atMillis - sealedUntilMillis) / (sliceSeconds * 1000);
+  const part = member === 0 ? '' : `#${member}`;
+  return `${offset}:${decimalOf(total - bad)}/${decimalOf(total)}@${observedAtMillis - atMillis}${part}`;
+}
+
+/** The readings of a head, which its schema has checked. */
+export function decodeReadings({ recent, sealedUntil }: Pick<ObjectiveHead, 'recent' | 'sealedUntil'>): readonly Sample[] {
+  const start = Date.parse(sealedUntil);
+  return recent.flatMap((text) => {
+    const [, offset, good = '0', total = '0', lagMillis, member = '0'] = reading.exec(text) ?? [];
+    if (lagMillis === undefined) return [];
+    const atMillis = start + Number(offset) * sliceSeconds * 1000;
+    const whole = partsOfCount(total);
+    return [{ member: Number(member), atMillis, observedAtMillis: atMillis + Number(lagMillis), bad: whole - partsOfCount(good), total: whole }];
+  });
+}
+
+const readings = new WeakMap<object, readonly Sample[]>();
+
+/** {@link decodeReadings}, once for a head. */
+export function readingsOf(head: Pick<ObjectiveHead, 'recent' | 'sealedUntil'>): readonly Sample[] {
+  const known = readings.get(head);
+  if (known !== undefined) return known;
+  const decoded = decodeReadings(head);
+  readings.set(head, decoded);
+  return decoded;
+}
+
+/** An earlier version wrote large counts with an exponent. */
+function partsOfCount(text: string): bigint {
+  return text.includes('e') ? scaledEvents(Number(text)) : partsOf(text);
 }
 
 function decodeReading(text: string, sealedUntil: Timestamp): readonly Observation[] {
@@ -266,10 +238,14 @@ function decodeReading(text: string, sealedUntil: Timestamp): readonly Observati
 }
 
 /** The state of an objective from its records, which their schemas have checked. */
-export function decodeState(head: Pick<ObjectiveHead, 'sealedUntil' | 'recent'>, days: readonly Pick<ObjectiveDay, 'day' | 'marks'>[]): ObjectiveState {
+export function decodeState(
+  head: Pick<ObjectiveHead, 'sealedUntil' | 'recent' | 'recentMarks'>,
+  days: readonly Pick<ObjectiveDay, 'day' | 'marks'>[],
+): ObjectiveState {
   return {
     sealedUntil: head.sealedUntil,
     recent: head.recent.flatMap((text) => decodeReading(text, head.sealedUntil)),
+    ...(head.recentMarks === undefined ? {} : { recentMarks: decodeMarks(head.recentMarks) }),
     days: new Map(days.map(({ day, marks }) => [day, decodeMarks(marks)] as const).toSorted(([a], [b]) => (a < b ? -1 : 1))),
   };
 }

@@ -1,3 +1,4 @@
+import { type BudgetFigures, measureBudgets } from './budget-evaluation.ts';
 import { type BundleFigures, measureBundles } from './bundles.ts';
 import { columns, verdictOf } from './figures.ts';
 import { type LaunchFigures, measureLaunchPath } from './launch-path.ts';
@@ -13,9 +14,13 @@ const BUNDLE_GOAL = 1.3;
 /** Signals a second on one core (issue "signals and incidents"). */
 const THROUGHPUT_GOAL = 20_000;
 
+/** Seconds for 1,000 objectives, bytes, and units of DynamoDB an objective and minute (issue "error budgets"). */
+const BUDGET_GOALS = { computeSeconds: 0.4, bytes: 256 * 1024 * 1024, units: 4 } as const;
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const ratioText = (ratio: number): string => `${ratio.toFixed(2)} ×`;
 const thousands = (perSecond: number): string => `${(perSecond / 1000).toFixed(1)} k/s`;
+const mebibytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
 const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(0)} KiB`;
 
 function printLaunch(figures: LaunchFigures): void {
@@ -39,6 +44,24 @@ function printThroughput({ messages, runs, coreASecond, floorASecond, ratio, adm
       ['', 'a second', 'ratio', `goal ≥ ${THROUGHPUT_GOAL / 1000} k/s`],
       ['read, mask, recognise, decide', thousands(coreASecond), ratioText(ratio), coreASecond >= THROUGHPUT_GOAL ? 'within' : 'UNDER'],
       ['parse the JSON and hash it', thousands(floorASecond), '', ''],
+    ]),
+  );
+}
+
+function printBudgets(figures: BudgetFigures): void {
+  const { objectives, runs, computeSeconds, floorSeconds, heldBytes, processBytes, readUnits, writeUnits, sealingWriteUnits } = figures;
+  const { computeSeconds: goal, bytes, units } = BUDGET_GOALS;
+  say(`\n${objectives} error budgets over four alert windows and 30 days of history, in one run (median of ${runs} runs)`);
+  say(
+    columns([
+      ['', 'measured', 'goal', ''],
+      ['evaluate, after loading', `${(computeSeconds * 1000).toFixed(0)} ms`, `≤ ${goal * 1000} ms`, verdictOf(computeSeconds, goal)],
+      ['parse the JSON of the same records', `${(floorSeconds * 1000).toFixed(0)} ms`, '', ''],
+      ['held in memory', mebibytes(heldBytes), `≤ ${mebibytes(bytes)}`, verdictOf(heldBytes, bytes)],
+      ['the whole process', mebibytes(processBytes), '', ''],
+      ['read units, fullest minute', String(readUnits), `≤ ${units}`, verdictOf(readUnits, units)],
+      ['write units, fullest minute', String(writeUnits), `≤ ${units}`, verdictOf(writeUnits, units)],
+      ['write units, once an hour', String(sealingWriteUnits), '', ''],
     ]),
   );
 }
@@ -83,6 +106,7 @@ function printBundles(bundles: readonly BundleFigures[]): void {
 }
 
 async function main(): Promise<void> {
+  printBudgets(measureBudgets());
   printThroughput(measureThroughput());
   printBundles(await measureBundles());
   say('\nStarting the local AWS for the launch path');

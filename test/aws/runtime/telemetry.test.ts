@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as z from 'zod';
 import { createLog } from '../../../aws/runtime/logger.ts';
-import { createMeter } from '../../../aws/runtime/metrics.ts';
+import { createBudgetGauges, createMeter } from '../../../aws/runtime/metrics.ts';
 
 const lineSchema = z.record(z.string(), z.unknown());
 
@@ -64,5 +64,48 @@ describe('createMeter', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({ service: 'signals', SignalsRejected: [1, 2], RecoverySeconds: 42 });
     expect(linesOf(() => meter.flush())).toEqual([]);
+  });
+});
+
+describe('createBudgetGauges', () => {
+  const gauge = {
+    objective: 'shop-web-availability',
+    system: 'shop-web',
+    remainingPercent: -12.5,
+    remainingMinutes: -5.4,
+    burnRate1h: 14.4,
+    at: '2026-11-21T09:00:00.000Z',
+  };
+
+  it('writes one document an objective, each with its own dimensions and nothing of the one before', () => {
+    const gauges = createBudgetGauges('budget');
+    const lines = linesOf(() => {
+      gauges.show(gauge);
+      gauges.show({ ...gauge, objective: 'shop-db-latency', system: 'shop-db', burnRate1h: 0 });
+    });
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatchObject({
+      objective: 'shop-web-availability',
+      system: 'shop-web',
+      BudgetRemainingPercent: -12.5,
+      BudgetRemainingMinutes: -5.4,
+      BurnRate1h: 14.4,
+      _aws: {
+        Timestamp: Date.parse(gauge.at),
+        CloudWatchMetrics: [
+          {
+            Namespace: 'Perennial',
+            Dimensions: [['service', 'objective', 'system']],
+            Metrics: [
+              { Name: 'BudgetRemainingPercent', Unit: 'Percent' },
+              { Name: 'BudgetRemainingMinutes', Unit: 'None' },
+              { Name: 'BurnRate1h', Unit: 'None' },
+            ],
+          },
+        ],
+      },
+    });
+    expect(lines[1]).toMatchObject({ objective: 'shop-db-latency', system: 'shop-db', BurnRate1h: 0 });
+    expect(JSON.stringify(lines[1])).not.toContain('shop-web');
   });
 });

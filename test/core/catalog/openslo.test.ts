@@ -122,6 +122,15 @@ describe('references', () => {
       /conditions\[0\]\.conditionRef: there is no AlertCondition named "c"/,
     ],
     [
+      'a burn rate that a total outage does not reach, with the arithmetic',
+      [
+        slo(`  objectives: [{ target: 0.9 }]\n  alertPolicies: [{ alertPolicyRef: p }]\n`),
+        sli,
+        `${head}kind: AlertPolicy\nmetadata: { name: p }\nspec: { conditions: [{ spec: { severity: page, condition: { op: gt, threshold: 14.4, lookbackWindow: 1h } } }], notificationTargets: [] }\n`,
+      ],
+      /can never fire: more than 14\.4 × 10 % = 144 % of everything would have to fail -> Choose a threshold below 10,/,
+    ],
+    [
       'a target of a policy',
       [
         `${head}kind: AlertPolicy\nmetadata: { name: p }\nspec: { conditions: [{ spec: { severity: page, condition: { op: gt, threshold: 1, lookbackWindow: 1h } } }], notificationTargets: [{ targetRef: t }] }\n`,

@@ -765,6 +765,62 @@ const expected: Readonly<Record<string, Expected>> = {
     ],
     rejected: [],
   },
+  'own-budget-low.json': {
+    signals: [
+      [
+        'budget.low',
+        'system/shop-web',
+        'warning',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        "Little is left of the error budget of shop-web for shop-web-availability: 8.3 % of the month's 43 minutes are left.",
+      ],
+    ],
+    rejected: [],
+  },
+  'own-budget-no-longer-low.json': {
+    signals: [
+      [
+        'budget.low',
+        'system/shop-web',
+        'info',
+        'resolved',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'The error budget of shop-web is no longer low for shop-web-availability.',
+      ],
+    ],
+    rejected: [],
+  },
+  'own-budget-exhausted.json': {
+    signals: [
+      [
+        'budget.spent',
+        'system/shop-web',
+        'high',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        "The error budget of shop-web for shop-web-availability is spent: the month's 43 minutes are gone.",
+      ],
+    ],
+    rejected: [],
+  },
+  'own-budget-no-longer-spent.json': {
+    signals: [
+      [
+        'budget.spent',
+        'system/shop-web',
+        'info',
+        'resolved',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'The error budget of shop-web is no longer spent for shop-web-availability.',
+      ],
+    ],
+    rejected: [],
+  },
   'own-heartbeat.json': {
     signals: [['platform.heartbeat', 'account/perennial', 'info', 'info', '2026-11-21T09:00:00.000Z', '111122223333/eu-central-1', 'Heartbeat of Perennial.']],
     rejected: [],
@@ -1128,6 +1184,8 @@ describe('recorded events', () => {
     ['imagebuilder-failed.json', ['imagebuilder-available.json']],
     ['step-functions-timed-out.json', ['step-functions-succeeded.json']],
     ['own-budget-burning.json', ['own-budget-recovered.json']],
+    ['own-budget-low.json', ['own-budget-no-longer-low.json']],
+    ['own-budget-exhausted.json', ['own-budget-no-longer-spent.json']],
     ['own-job-failed.json', ['own-job-succeeded.json']],
     ['own-check-failed.json', ['own-check-passed.json']],
   ])('gives %s the same fingerprint in every form and state', (file, others) => {

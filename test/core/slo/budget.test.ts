@@ -1,20 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addSeconds } from '../../../core/environment/time.ts';
-import { attribute, budgetOf, type ChargeableInterval, type Objective } from '../../../core/slo/budget.ts';
+import { budgetOf, type Objective } from '../../../core/slo/budget.ts';
 import { parseTarget } from '../../../core/slo/target.ts';
 
 const day = 86_400;
-const midnight = '2026-11-21T00:00:00.000Z';
 
 function objective(percent: string, days = 30): Objective {
   const target = parseTarget(percent);
   if (target.kind === 'refused') throw new Error(target.reason);
   return { target, windowSeconds: days * day };
-}
-
-function minute(offset: number): string {
-  return addSeconds(midnight, offset * 60);
 }
 
 describe('budgetOf', () => {
@@ -74,55 +68,6 @@ describe('budgetOf', () => {
         expect(budget.budgetRemainingRatio).toBeCloseTo(1 - budget.consumedSeconds / budget.budgetTotalSeconds, 9);
         expect(budget.kind === 'spent').toBe(budget.budgetRemainingRatio <= 0);
         expect(budgetOf(promise, { badSlices: 0, observedSlices: 0 })).toMatchObject({ budgetRemainingRatio: 1, sli: 1, kind: 'left' });
-      }),
-    );
-  });
-});
-
-describe('attribute', () => {
-  it('charges an incident the bad slices it overlaps, in seconds and as a share of the whole budget', () => {
-    const result = attribute(
-      [minute(9), minute(10), minute(11), minute(40)],
-      [{ id: 'i1', from: addSeconds(minute(9), 59), to: minute(11) }],
-      objective('99.9'),
-    );
-    expect(result).toEqual({
-      charges: [{ id: 'i1', badSlices: 2, badSeconds: 120, share: 120 / 2592, chargedToOthers: [] }],
-      unattributed: [minute(11), minute(40)],
-      unattributedSeconds: 120,
-    });
-  });
-
-  it('never charges a slice twice: the one that began first has it, and the other one shows it', () => {
-    const intervals: readonly ChargeableInterval[] = [
-      { id: 'second', from: addSeconds(minute(10), 30) },
-      { id: 'first', from: addSeconds(minute(10), 5), to: addSeconds(minute(10), 10) },
-    ];
-    expect(attribute([minute(10), minute(11)], intervals, objective('99.9')).charges).toEqual([
-      { id: 'first', badSlices: 1, badSeconds: 60, share: 60 / 2592, chargedToOthers: [] },
-      { id: 'second', badSlices: 1, badSeconds: 60, share: 60 / 2592, chargedToOthers: [{ minute: minute(10), id: 'first' }] },
-    ]);
-  });
-
-  it('lets one that ends the moment it begins belong to its own slice only', () => {
-    const { charges } = attribute([minute(9), minute(10), minute(11)], [{ id: 'blink', from: minute(10), to: minute(10) }], objective('99.9'));
-    expect(charges).toMatchObject([{ id: 'blink', badSlices: 1 }]);
-  });
-
-  it('charges every bad slice exactly once or lists it as unattributed, whatever the order', () => {
-    const interval = fc.record({ from: fc.nat(100), length: fc.option(fc.nat(30), { nil: undefined }) });
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.nat(100)), fc.array(interval, { maxLength: 8 }), (offsets, spans) => {
-        const intervals = spans.map(({ from, length }, index) => ({
-          id: `i${index}`,
-          from: addSeconds(midnight, from * 61),
-          ...(length === undefined ? {} : { to: addSeconds(midnight, from * 61 + length * 37) }),
-        }));
-        const bad = offsets.map(minute);
-        const result = attribute(bad, intervals, objective('99.9'));
-        const charged = result.charges.reduce((sum, { badSlices }) => sum + badSlices, 0);
-        expect(charged + result.unattributed.length).toBe(bad.length);
-        expect(attribute([...bad, ...bad].toReversed(), intervals.toReversed(), objective('99.9'))).toEqual(result);
       }),
     );
   });

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod/mini';
 import { type CompiledCatalog, compiledCatalogSchema } from '../../../core/catalog/schema.ts';
 import { addSeconds, type Timestamp } from '../../../core/environment/time.ts';
 import { incidentType } from '../../../core/incidents/record.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord, parseRecord, readRecord } from '../../../core/records/record-type.ts';
-import { RecordConflictError, type RecordWrite } from '../../../core/records/store.ts';
+import { type PageRequest, RecordConflictError, type RecordKey, type RecordPage, type RecordWrite, type StoredRecord } from '../../../core/records/store.ts';
+import type { SignalQueue } from '../../../core/signals/ports.ts';
 import { type EvaluatePorts, evaluateBudgets, listBudgets } from '../../../core/slo/evaluate.ts';
 import type { MetricPoint, MetricQuery, MetricReader } from '../../../core/slo/ports.ts';
 import { objectiveDayType } from '../../../core/slo/state.ts';
@@ -55,9 +57,33 @@ class FakeMetrics implements MetricReader {
   }
 }
 
+const bytesOf = (value: unknown): number => JSON.stringify(value).length;
+
+/**
+ * What DynamoDB would charge: a write unit a KB, twice that in a transaction; a read unit for 4 KB of a strongly consistent get or page
+ * (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html).
+ */
 class CountingStore extends MemoryRecordStore {
   readonly writes: (readonly RecordWrite[])[] = [];
   conflicts = 0;
+  readUnits = 0;
+  writeUnits = 0;
+
+  writesOf(collection: string): readonly (readonly RecordWrite[])[] {
+    return this.writes.filter((writes) => writes.some(({ key }) => `${key.partition}#`.includes(`#${collection}#`)));
+  }
+
+  override async get(key: RecordKey): Promise<StoredRecord | undefined> {
+    const found = await super.get(key);
+    this.readUnits += Math.max(1, Math.ceil((found === undefined ? 0 : bytesOf(found)) / 4096));
+    return found;
+  }
+
+  override async query(partition: string, prefix: string, page: PageRequest): Promise<RecordPage> {
+    const found = await super.query(partition, prefix, page);
+    this.readUnits += Math.max(1, Math.ceil(found.records.reduce((sum, record) => sum + bytesOf(record), 0) / 4096));
+    return found;
+  }
 
   override async write(writes: readonly RecordWrite[]): Promise<void> {
     if (this.conflicts > 0) {
@@ -66,6 +92,8 @@ class CountingStore extends MemoryRecordStore {
     }
     await super.write(writes);
     this.writes.push(writes);
+    const units = writes.reduce((sum, write) => sum + Math.ceil(bytesOf(write) / 1024), 0);
+    this.writeUnits += writes.length === 1 ? units : units * 2;
   }
 }
 
@@ -73,10 +101,21 @@ function createWorld() {
   const clock = new VirtualClock(addSeconds(opening, 300));
   const store = new CountingStore(clock);
   const metrics = new FakeMetrics();
-  const ports: EvaluatePorts = { store, scope, clock, hasher, log: new CollectingLog(), metrics };
+  const sent: string[] = [];
+  const queue: SignalQueue = { send: (messages) => (sent.push(...messages.map(({ body }) => body)), Promise.resolve([])) };
+  const ports: EvaluatePorts = { store, scope, clock, hasher, log: new CollectingLog(), metrics, queue };
   for (let offset = -5; offset < 5; offset += 1) metrics.put(addSeconds(opening, offset * 60), 1200, 1200);
-  return { clock, store, metrics, ports, catalog: catalogOf(objectiveDocument()) };
+  return { clock, store, metrics, ports, sent, catalog: catalogOf(objectiveDocument()) };
 }
+
+const eventSchema = z.object({
+  id: z.string(),
+  'detail-type': z.string(),
+  time: z.string(),
+  detail: z.object({ system: z.string(), objective: z.string(), severity: z.optional(z.string()), alert: z.optional(z.string()), reason: z.string() }),
+});
+
+const eventsOf = (sent: readonly string[]) => sent.map((text) => eventSchema.parse(JSON.parse(text)));
 
 describe('evaluateBudgets', () => {
   it('charges bad minutes only, and writes nothing when nothing is new', async () => {
@@ -93,10 +132,13 @@ describe('evaluateBudgets', () => {
         remainingRatio: 42.2 / 43.2,
         sli: 43_199 / 43_200,
         at: addSeconds(opening, 300),
+        validUntil: addSeconds(opening, 300 + 30 * 86_400),
       },
     ]);
+    // What was read with the page that it raised, and the note that the page was sent.
+    expect(store.writesOf('slo')).toHaveLength(2);
     expect(await evaluateBudgets(ports, catalog)).toEqual({ evaluated: 1, written: 0, problems: [] });
-    expect(store.writes).toHaveLength(1);
+    expect(store.writesOf('slo')).toHaveLength(2);
   });
 
   it('corrects a minute when late data arrives', async () => {
@@ -158,8 +200,152 @@ describe('evaluateBudgets', () => {
       ...objectiveDocument({ timeWindow: [{ duration: '1M', calendar: { startTime: '2026-01-01 00:00:00', timeZone: 'UTC' } }] }),
       metadata: { name: 'monthly' },
     };
-    const summary = await evaluateBudgets(ports, catalogOf(calendar, objectiveDocument()));
-    expect(summary).toMatchObject({ evaluated: 1, written: 1 });
-    expect(summary.problems).toEqual(['monthly: calendar windows are not evaluated by this version', expect.stringContaining('more good than there were')]);
+    const composite = {
+      ...objectiveDocument(),
+      metadata: { name: 'counter' },
+      spec: { ...objectiveDocument().spec, indicator: { spec: { ratioMetric: { counter: true, good: metric('Good'), total: metric('Total') } } } },
+    };
+    const summary = await evaluateBudgets(ports, catalogOf(calendar, objectiveDocument(), composite));
+    expect(summary).toMatchObject({ evaluated: 2, written: 2 });
+    expect(summary.problems).toEqual([
+      expect.stringContaining('counter: a counter that only rises is not read'),
+      expect.stringContaining('more good than there were'),
+      expect.stringContaining('more good than there were'),
+    ]);
+  });
+
+  it('reads what several objectives need once, and 500 metrics a call', async () => {
+    const { ports, metrics } = createWorld();
+    const documents = Array.from({ length: 300 }, (_, index) => {
+      const own = { spec: { ratioMetric: { good: metric(`Good${index}`), total: metric(`Total${index}`) } } };
+      return { ...objectiveDocument({ indicator: own }), metadata: { name: `objective-${index}` } };
+    });
+    const same = Array.from({ length: 200 }, (_, index) => ({ ...objectiveDocument(), metadata: { name: `same-${index}` } }));
+    await evaluateBudgets(ports, catalogOf(...documents, ...same));
+    expect(metrics.reads).toEqual([500, 102]);
+  });
+
+  it('says once that metrics give nothing, and evaluates on', async () => {
+    const { ports, metrics, catalog, clock } = createWorld();
+    metrics.minutes.clear();
+    expect((await evaluateBudgets(ports, catalog)).problems).toEqual([expect.stringContaining('gave nothing for 15 minutes')]);
+    clock.advance(60);
+    expect((await evaluateBudgets(ports, catalog)).problems).toEqual([]);
+  });
+
+  it('reads what it missed after an interruption, at most three hours', async () => {
+    const { ports, metrics, store, catalog, clock } = createWorld();
+    await evaluateBudgets(ports, catalog);
+    metrics.put(addSeconds(opening, 600), 0, 1200);
+    clock.advance(7200);
+    await evaluateBudgets(ports, catalog);
+    expect(await listBudgets(store, scope)).toMatchObject([{ consumedSeconds: 60 }]);
+  });
+
+  it('gives budget back without a reading, and stops showing what left the catalog', async () => {
+    const { ports, metrics, store, catalog, clock } = createWorld();
+    for (let minute = 0; minute < 5; minute += 1) metrics.put(addSeconds(opening, minute * 60), 0, 1200);
+    await evaluateBudgets(ports, catalog);
+    expect(await listBudgets(store, scope)).toMatchObject([{ consumedSeconds: 300 }]);
+    clock.set(addSeconds(opening, 30 * 86_400 + 130));
+    await evaluateBudgets(ports, catalog);
+    expect(await listBudgets(store, scope)).toMatchObject([{ consumedSeconds: 120 }]);
+    await evaluateBudgets(ports, catalogOf());
+    expect(await listBudgets(store, scope)).toEqual([]);
+    await evaluateBudgets(ports, catalog);
+    expect(await listBudgets(store, scope)).toMatchObject([{ consumedSeconds: 120 }]);
+  });
+
+  it('costs at most 4 read and 4 write units an objective and minute, whatever the window, and an hour once more (design section 8)', async () => {
+    const { ports, metrics, store, clock } = createWorld();
+    const catalog = catalogOf(objectiveDocument({ timeWindow: [{ duration: '90d', isRolling: true }] }));
+    const cached = { ...ports, cache: new Map() };
+    clock.set(addSeconds(opening, -600));
+    const minutes: { readonly reads: number; readonly writes: number; readonly isSealing: boolean }[] = [];
+    for (let minute = 0; minute < 420; minute += 1) {
+      clock.advance(60);
+      const now = clock.now();
+      metrics.minutes.delete(addSeconds(now, -3 * 3600));
+      metrics.put(addSeconds(now, -60), 1_234_567 + (minute % 97), 1_240_000 + (minute % 89));
+      const [reads, writes, seals] = [store.readUnits, store.writeUnits, store.writesOf('slo-hour').length];
+      await evaluateBudgets(cached, catalog);
+      // One unit of the run itself, however many objectives it has.
+      minutes.push({ reads: store.readUnits - reads - 1, writes: store.writeUnits - writes - 1, isSealing: store.writesOf('slo-hour').length > seals });
+    }
+    const usual = minutes.slice(120).filter(({ isSealing }) => !isSealing);
+    expect(Math.max(...usual.map(({ writes }) => writes))).toBeLessThanOrEqual(4);
+    // Once an hour the windows begin in other hours, whose readings are read.
+    expect(usual.filter(({ reads }) => reads > 4).length).toBeLessThanOrEqual(usual.length / 60 + 1);
+    expect(Math.max(...minutes.map(({ writes }) => writes))).toBeLessThanOrEqual(16);
+    const average = (of: (one: (typeof minutes)[number]) => number) => minutes.slice(120).reduce((sum, one) => sum + of(one), 0) / (minutes.length - 120);
+    expect(average(({ writes }) => writes)).toBeLessThanOrEqual(4);
+    expect(average(({ reads }) => reads)).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('alerts', () => {
+  it('page when the budget burns fast, and say when it is over', async () => {
+    const { ports, metrics, catalog, clock, sent } = createWorld();
+    for (let minute = -5; minute < 5; minute += 1) metrics.put(addSeconds(opening, minute * 60), 0, 1200);
+    await evaluateBudgets(ports, catalog);
+    expect(eventsOf(sent)).toMatchObject([
+      {
+        'detail-type': 'Budget Burning',
+        time: clock.now(),
+        detail: {
+          system: 'shop-web',
+          objective: 'shop-web-availability',
+          severity: 'page',
+          reason: expect.stringMatching(/the month's 43 minutes .* gone on/) as unknown,
+        },
+      },
+    ]);
+    clock.advance(60);
+    await evaluateBudgets(ports, catalog);
+    expect(sent).toHaveLength(1);
+    clock.set(addSeconds(opening, 4 * 86_400));
+    await evaluateBudgets(ports, catalog);
+    expect(eventsOf(sent.slice(1))).toMatchObject([{ 'detail-type': 'Budget Recovered', time: clock.now() }]);
+  });
+
+  it('say that little is left and that nothing is, and each when it is over', async () => {
+    const { ports, metrics, catalog, clock, sent } = createWorld();
+    const small = catalogOf(
+      objectiveDocument({
+        timeWindow: [{ duration: '2d', isRolling: true }],
+        objectives: [{ targetPercent: 99.9, timeSliceTarget: 0.99, timeSliceWindow: '60s' }],
+      }),
+    );
+    for (const minute of [0, 1]) metrics.put(addSeconds(opening, minute * 60), 0, 1200);
+    metrics.put(addSeconds(opening, 120), 0, 1200);
+    await evaluateBudgets(ports, small);
+    expect(eventsOf(sent).map((event) => event['detail-type'])).toEqual(['Budget Burning', 'Budget Exhausted']);
+    clock.set(addSeconds(opening, 2 * 86_400 + 30));
+    await evaluateBudgets(ports, small);
+    clock.set(addSeconds(opening, 2 * 86_400 + 3600));
+    await evaluateBudgets(ports, small);
+    expect(
+      eventsOf(sent)
+        .slice(2)
+        .map(({ detail, ...event }) => [event['detail-type'], detail.alert]),
+    ).toEqual([
+      ['Budget Recovered', undefined],
+      ['Budget Recovered', 'spent'],
+    ]);
+    expect(catalog.objectives).toHaveLength(1);
+  });
+
+  it('are sent again as the same event when the queue, or the note that they were sent, failed', async () => {
+    const { ports, metrics, catalog, clock, sent } = createWorld();
+    for (let minute = -5; minute < 5; minute += 1) metrics.put(addSeconds(opening, minute * 60), 0, 1200);
+    const refusing: SignalQueue = {
+      send: (messages) => (sent.push(...messages.map(({ body }) => body)), Promise.resolve([{ index: 0, reason: 'busy', isRetryable: true }])),
+    };
+    await expect(evaluateBudgets({ ...ports, queue: refusing }, catalog)).rejects.toThrow('the next evaluation sends them again');
+    clock.advance(60);
+    await evaluateBudgets(ports, catalog);
+    const [first, second, ...more] = eventsOf(sent);
+    expect(more).toEqual([]);
+    expect([second?.id, second?.time]).toEqual([first?.id, first?.time]);
   });
 });

@@ -54,4 +54,17 @@ describe('the gate of a deploy (S2-08)', () => {
   ])('does not let an exception pass that %s', (_, passed) => {
     expect(decideGate('shop-web', [budget('availability', -1)], [passed], now).kind).toBe('closed');
   });
+
+  it('does not freeze for ever when nothing is evaluated any more: figures older than their window decide nothing', () => {
+    const spent = { ...budget('availability', -1), at: addSeconds(now, -2_592_000), validUntil: now };
+    expect(decideGate('shop-web', [spent], [], addSeconds(now, -1))).toMatchObject({ kind: 'closed', answer: 'freeze' });
+    expect(decideGate('shop-web', [spent], [], now)).toMatchObject({ kind: 'open', answer: 'go', budgetRemainingRatio: null });
+    expect(decideGate('shop-web', [spent], [], now).reason).toContain('perennial doctor');
+    expect(decideGate('shop-web', [spent, budget('latency', 0.5)], [], now)).toMatchObject({ kind: 'open', objective: 'latency' });
+  });
+
+  it('says how old the figures are that it freezes for', () => {
+    expect(decideGate('shop-web', [{ ...budget('availability', -1), at: addSeconds(now, -90_000) }], [], now).reason).toContain('last changed 2026-11-20');
+    expect(decideGate('shop-web', [budget('availability', -1)], [], now).reason).not.toContain('last changed');
+  });
 });
