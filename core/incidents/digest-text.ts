@@ -16,8 +16,8 @@ type Part = (digest: Digest, scope: Scope) => readonly string[];
 
 /** What each role reads, in this order; every part begins with its heading. A part without news leaves itself out. */
 const parts = {
-  operators: [recoveryPart, vetoPart, wouldHavePart, incidentPart, budgetPart, deployPart, postMortemPart, actionPart, toilPart, noisePart],
-  developers: [deployPart, changedPart, postMortemPart, actionPart, budgetPart],
+  operators: [recoveryPart, vetoPart, wouldHavePart, incidentPart, budgetPart, plannedPart, deployPart, postMortemPart, actionPart, toilPart, noisePart],
+  developers: [deployPart, changedPart, postMortemPart, actionPart, budgetPart, plannedPart],
   business: [businessIncidentPart, businessBudgetPart, businessActionPart],
 } as const satisfies Record<DigestRole, readonly Part[]>;
 
@@ -61,6 +61,7 @@ function bounds(digest: Digest): Digest {
     budgets: digest.budgets.slice(0, MAX_ITEMS),
     postMortems: digest.postMortems.slice(0, MAX_ITEMS),
     actions: digest.actions.slice(0, MAX_ITEMS).map((action) => ({ ...action, text: plain(action.text, 160) })),
+    plannedWork: digest.plannedWork.slice(0, MAX_ITEMS),
     toil: { ...toil, rows: toil.rows.slice(0, MAX_ITEMS) },
     noise: { ...noise, pointless: noise.pointless.slice(0, MAX_ITEMS) },
   };
@@ -146,6 +147,14 @@ function budgetPart({ budgets }: Digest): readonly string[] {
   return titled(
     'Error budgets now:',
     budgets.map(({ objective, system, sli, remainingRatio }) => `  ${objective} (${system}): ${percentOf(sli)} good, ${leftText(remainingRatio)}`),
+  );
+}
+
+/** What the error budget says to the next plan. */
+function plannedPart({ plannedWork }: Digest): readonly string[] {
+  return titled(
+    'For the plan of the next quarter:',
+    plannedWork.map(({ reason }) => `  ${sentence(plain(reason))}`),
   );
 }
 

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import type { System } from '../catalog/schema.ts';
+import type { CompiledCatalog, System } from '../catalog/schema.ts';
 import { listDeployments } from '../deployments/deployments.ts';
 import type { Deployment } from '../deployments/record.ts';
 import { deploymentPhrase } from '../deployments/sentence.ts';
@@ -13,6 +13,9 @@ import { type RecoveryTimes, recoveryTimes } from '../remediation/recovery-times
 import type { Remediation } from '../remediation/record.ts';
 import { judgeWouldHave, type WouldHave } from '../remediation/would-have.ts';
 import { type BudgetFigure, listBudgets } from '../slo/evaluate.ts';
+import type { PlannedWork } from '../slo/planned-work.ts';
+import { readPlannedWork } from '../slo/views.ts';
+import type { AttentionCatalog } from './attention/facts.ts';
 import { composeDigest, type DigestRole, digestRoles } from './digest-text.ts';
 import { plain } from './message-text.ts';
 import { type Noise, noiseOf } from './noise.ts';
@@ -40,6 +43,8 @@ export interface Digest {
   readonly postMortems: readonly { readonly incidentId: string; readonly system: string | null; readonly because: string; readonly ageDays: number }[];
   /** Open ones of all post-mortems, the longest open first. */
   readonly actions: readonly DigestAction[];
+  /** Causes that took more than 20 % of a quarter's budget: they belong on the plan. */
+  readonly plannedWork: readonly PlannedWork[];
   readonly toil: Pick<Toil, 'interventions' | 'minutes' | 'rows'>;
   readonly noise: Pick<Noise, 'withoutAction' | 'pointless' | 'meanAcknowledgeSeconds' | 'customerShare'>;
 }
@@ -98,10 +103,11 @@ export interface DigestSources {
   readonly deployments: readonly Deployment[];
   readonly budgets: readonly BudgetFigure[];
   readonly postMortems: readonly PostMortem[];
+  readonly plannedWork?: readonly PlannedWork[];
 }
 
 /** Pure: the week until `to` as a digest. */
-export function digestOf({ remediations, wouldHave, past, deployments, budgets, postMortems }: DigestSources, to: Timestamp): Digest {
+export function digestOf({ remediations, wouldHave, past, deployments, budgets, postMortems, plannedWork = [] }: DigestSources, to: Timestamp): Digest {
   const from = addSeconds(to, -WEEK_SECONDS);
   const { interventions, minutes, rows } = toilOf(past);
   const { withoutAction, pointless, meanAcknowledgeSeconds, customerShare } = noiseOf(past);
@@ -116,6 +122,7 @@ export function digestOf({ remediations, wouldHave, past, deployments, budgets, 
     budgets: budgets.map(({ objective, system, sli, remainingRatio }) => ({ objective, system, sli, remainingRatio })),
     postMortems: duePostMortems(past, postMortems, to),
     actions: openActions(postMortems, to),
+    plannedWork,
     toil: { interventions, minutes, rows },
     noise: { withoutAction, pointless, meanAcknowledgeSeconds, customerShare },
   };
@@ -187,24 +194,30 @@ function openActions(postMortems: readonly PostMortem[], to: Timestamp): readonl
 
 export interface DigestPorts extends NotifyPorts {
   readonly store: RecordStore;
+  /** Without it nobody is told of planned work. */
+  readonly catalog?: () => Promise<AttentionCatalog & Pick<CompiledCatalog, 'objectives'>>;
   readonly scope: Scope;
   readonly clock: Clock;
 }
 
 /** The digest of the week that ended last. */
-export async function readDigest({ store, scope, clock }: Pick<DigestPorts, 'store' | 'scope' | 'clock'>): Promise<Digest> {
+export async function readDigest({ store, scope, clock, catalog }: Pick<DigestPorts, 'store' | 'scope' | 'clock' | 'catalog'>): Promise<Digest> {
   const now = clock.now();
   const to = digestDueAt(now);
   const from = addSeconds(to, -WEEK_SECONDS);
   const past = await readPast({ store, scope }, from, to);
   const all = past.remediations;
   const week = all.filter(({ timing }) => timing.decidedAt >= from && timing.decidedAt < to);
-  const [deployments, budgets, postMortems] = await Promise.all([
+  const [deployments, budgets, postMortems, plannedWork] = await Promise.all([
     readDeployments({ store, scope }),
     listBudgets(store, scope),
     listOpenPostMortems({ store, scope }),
+    catalog === undefined ? [] : readPlannedWork({ store, scope }, await catalog(), to),
   ]);
-  return digestOf({ remediations: week, wouldHave: await judgeAll({ store, scope }, week, all, now), past, deployments, budgets, postMortems }, to);
+  return digestOf(
+    { remediations: week, wouldHave: await judgeAll({ store, scope }, week, all, now), past, deployments, budgets, postMortems, plannedWork },
+    to,
+  );
 }
 
 async function judgeAll(
@@ -236,8 +249,8 @@ async function readDeployments({ store, scope }: Pick<DigestPorts, 'store' | 'sc
 }
 
 /** True when there is nothing to tell anybody: neither what happened nor what is left to do. */
-function isEmpty({ recoveries, vetoes, wouldHave, incidents, deploys, postMortems, actions }: Digest): boolean {
-  return [recoveries, vetoes, wouldHave, incidents, deploys, postMortems, actions].every(({ length }) => length === 0);
+function isEmpty({ recoveries, vetoes, wouldHave, incidents, deploys, postMortems, actions, plannedWork }: Digest): boolean {
+  return [recoveries, vetoes, wouldHave, incidents, deploys, postMortems, actions, plannedWork].every(({ length }) => length === 0);
 }
 
 /** Which week's digest was seen to last. */

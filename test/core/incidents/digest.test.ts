@@ -301,6 +301,24 @@ describe('the digest of a role', () => {
     expect(composeDigest(digestOf(nothing, NOW), testScope, 'business').text).toContain('No incident touched what customers see.');
   });
 
+  it('puts what took more than a fifth of a quarter on the plan, for who can do it', () => {
+    const reason = 'shop-web-unhealthy took 31 % of the quarter of shop-web-availability';
+    const planned = {
+      objective: 'shop-web-availability',
+      system: 'shop-web',
+      kind: 'rule',
+      cause: 'shop-web-unhealthy',
+      badSeconds: 2400,
+      share: 0.31,
+      incidents: 3,
+      reason,
+    } as const;
+    const digest = digestOf({ ...nothing, plannedWork: [planned] }, NOW);
+    for (const role of ['operators', 'developers'] as const)
+      expect(composeDigest(digest, testScope, role).text).toContain(`For the plan of the next quarter:\n  ${reason}.`);
+    expect(composeDigest(digest, testScope, 'business').text).not.toContain('next quarter');
+  });
+
   it.each(digestRoles)('of %s stays bounded with any amount', (role) => {
     const many = Array.from({ length: 400 }, (_, index) => ({
       incident: incidentOf({
