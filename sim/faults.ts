@@ -28,7 +28,7 @@ type Apply = (play: Play, dice: Dice, index: number) => string | undefined;
 const ARMED = 'armed';
 
 /** How many instances one fault hits at most. */
-const MOST_STRUCK = 9;
+const MOST_STRUCK = 7;
 
 export const faultKinds = {
   // --- our own functions --------------------------------------------------------------------------------------------

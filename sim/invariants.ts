@@ -2,7 +2,7 @@ import type { System } from '../core/catalog/schema.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys, partitions } from '../core/records/keys.ts';
-import { incidentType, isOver, notificationType } from '../core/incidents/record.ts';
+import { incidentType, isOver, type Notification, notificationType } from '../core/incidents/record.ts';
 import { parseRecord } from '../core/records/record-type.ts';
 import type { StoredRecord } from '../core/records/store.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
@@ -667,7 +667,9 @@ function leftovers(witness: Witness, record: Remediation): string | undefined {
   // A group has been told, and nothing of that can be taken back.
   if (record.path === 'group-member') return undefined;
   // Of two that must never run at once the old one can not start while the stop of the other is stuck.
-  return launched.some((id) => isStopStuck(world.region.find(id))) ? undefined : lossOfOld(witness, record);
+  if (launched.some((id) => isStopStuck(world.region.find(id)))) return undefined;
+  // Its volume went with the replacement that somebody ended: it waits, stopped, until a person has restored its data.
+  return isHalfDone(record) && isEndedByOthers(witness, record) ? undefined : lossOfOld(witness, record);
 }
 
 /** How the old instance that a failed repair has touched is not what it was. */
@@ -689,6 +691,12 @@ function lossOfOld(witness: Witness, record: Remediation): string | undefined {
     ),
   );
   return lost.length === 0 ? undefined : `${record.id} has failed and ${record.oldInstanceId} is not in ${lost.join(', ')} any more`;
+}
+
+/** Somebody else has ended the replacement during the repair: we end nothing then. */
+function isEndedByOthers(witness: Witness, { newInstanceId, timing }: Remediation): boolean {
+  if (newInstanceId === undefined) return false;
+  return witness.world.region.find(newInstanceId)?.state === 'terminated' && wasDisturbedSince(witness, newInstanceId, timing.decidedAt);
 }
 
 /** A success rests on a proof that is at most as old as a verification may take. */
@@ -713,15 +721,31 @@ function isRegistered(witness: Witness, instanceId: string, record: Remediation)
   });
 }
 
-/** Muted while people worked, and calm before they ended: programs got it, and nobody else needs it (docs/adr/0015-attention.md). */
-function isMutedToTheEnd({ world }: Witness, record: StoredRecord): boolean {
-  const { id, incidentId, step } = parseRecord(notificationType, record).body;
-  const found = [...world.store.peekAll(partitions.incidents(world.scope))].find(({ key }) => key.sort === incidentId);
+/**
+ * Muted while people worked, and calm before they ended: programs got it, and nobody else needs it (docs/adr/0015-attention.md). The end
+ * of such an incident needs nobody either, as long as no message about it reached people. Nothing else mutes here: there are no silences,
+ * no links between systems and no routes.
+ */
+function isMutedToTheEnd(witness: Witness, record: StoredRecord): boolean {
+  const { world } = witness;
+  const notification = parseRecord(notificationType, record).body;
+  const found = [...world.store.peekAll(partitions.incidents(world.scope))].find(({ key }) => key.sort === notification.incidentId);
   const incident = found === undefined ? undefined : parseRecord(incidentType, found).body;
   if (incident === undefined || (incident.state !== 'stable' && !isOver(incident))) return false;
-  // The end of what nobody was told of.
-  const isUntold = [...world.published.keys()].every((told) => !told.startsWith(`${incident.id}:`));
-  return world.published.has(`${id}:data`) || (step === 'recovered' && isUntold);
+  if (notification.step !== 'recovered') return wasMuted(witness, notification);
+  const ofIncident = [...world.store.peekAll(partitions.notifications(world.scope))]
+    .map((other) => parseRecord(notificationType, other).body)
+    .filter(({ incidentId }) => incidentId === incident.id);
+  return ofIncident.some((other) => wasMuted(witness, other)) && ofIncident.every(({ id }) => !world.published.has(id));
+}
+
+/** Programs got it and people did not, and people worked on the system when it was meant to be sent. */
+function wasMuted({ world }: Witness, { id, system, intentAt }: Notification): boolean {
+  const isPlanned = world.stage.windows.some(
+    (window) =>
+      window.system === system && intentAt >= addSeconds(window.from, -abilities.lookSeconds) && intentAt <= addSeconds(window.until, abilities.lookSeconds),
+  );
+  return isPlanned && world.published.has(`${id}:data`) && !world.published.has(id);
 }
 
 /** What people must have been told of a remediation: that it began, how it ended. Steps that find the trouble gone need nobody. */

@@ -58,12 +58,13 @@ export interface Audience {
   buriedMessage(body: string): void;
 }
 
-const POLL_SECONDS = 60;
+/** Half as often as in production, to save time: shorter than a change keeps the fleet restless, so that each is seen at least once. */
+const POLL_SECONDS = 120;
 const CALM_AT_SECONDS = 3300;
 const POLLS_END_AT_SECONDS = 2 * 3600;
 const SWEEPS_AT_SECONDS = [1800, 4500] as const;
 /** What the sweep does last: sends again what nobody knows to have been sent. */
-const RESENDS_AT_SECONDS = [900, 2700, 3900, 5400, POLLS_END_AT_SECONDS, POLLS_END_AT_SECONDS + 120] as const;
+const RESENDS_AT_SECONDS = [1500, 3900, 5400, POLLS_END_AT_SECONDS, POLLS_END_AT_SECONDS + 120] as const;
 /** Quarantines last 96 h; the reaper comes every hour, here only when there is something to see. */
 const REAPS_AT_SECONDS = [2700, 7200, 420_000, 424_000] as const;
 const STEP_MILLIS = 400;
@@ -126,7 +127,7 @@ export class Play {
   #plan(): void {
     for (const [index, fault] of this.faults.entries()) this.#queue.push(START_MILLIS + fault.at * 1000, { kind: 'fault', fault, index });
     // A crawl of the whole fleet costs as much as half a run: some runs have one, and each ends with the rest of a sweep.
-    for (const at of SWEEPS_AT_SECONDS.filter(() => this.#dice.percent(20))) this.#queue.push(START_MILLIS + at * 1000, { kind: 'sweep' });
+    for (const at of SWEEPS_AT_SECONDS.filter(() => this.#dice.percent(10))) this.#queue.push(START_MILLIS + at * 1000, { kind: 'sweep' });
     for (const at of RESENDS_AT_SECONDS) this.#queue.push(START_MILLIS + at * 1000, { kind: 'resend' });
     for (const at of REAPS_AT_SECONDS) this.#queue.push(START_MILLIS + at * 1000, { kind: 'reap' });
     this.#queue.push(START_MILLIS + 1000, { kind: 'poll' });
@@ -218,9 +219,9 @@ export class Play {
     this.throttling = undefined;
     for (let missing = 20 - this.faultCount; missing > 0 && this.faults.length >= 20; missing -= 1) {
       const known = this.#dice.pick(this.handled);
-      if (known === undefined) return;
       this.#extraFaults.count += 1;
-      this.redeliver(known);
+      if (known !== undefined) this.redeliver(known);
+      else strike(this, { kind: 'clock-skew', at: CALM_AT_SECONDS, seed: missing }, -1, this.#dice);
     }
   }
 

@@ -136,14 +136,14 @@ const usualTimes = {
   healthCheckGraceSeconds: 900,
   drainSeconds: 30,
   healthyReads: 2,
-  healthyReadIntervalSeconds: 30,
-  statusPollSeconds: 45,
+  healthyReadIntervalSeconds: 45,
+  statusPollSeconds: 60,
   runningPersistSeconds: 15,
   verifiedAfterSeconds: 90,
   cooldownSeconds: 300,
   launchDeadlineSeconds: 300,
   healthyDeadlineSeconds: 240,
-  approvalExpiresSeconds: 600,
+  approvalExpiresSeconds: 300,
   caps: { maxInFlight: 4, maxStartsPerHour: 8, platformUnhealthySystems: 5 },
 } as const;
 

@@ -1,4 +1,4 @@
-import { addSeconds } from '../core/environment/time.ts';
+import { addSeconds, secondsBetween } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys } from '../core/records/keys.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
@@ -208,7 +208,11 @@ export const themeInvariants: readonly Invariant[] = [
       if (before?.state !== 'running' || after.state !== 'failed' || isHalfDone(after) || isPastDrain(after) || after.revertOf !== undefined) return undefined;
       const armed = armedAtFirst(witness, after.oldInstanceId);
       const missing = armed.filter((id) => !witness.world.region.attachments.endingWith(after.oldInstanceId).includes(id));
-      if (missing.length === 0 || isGone(witness, after.oldInstanceId)) return undefined;
+      // What an earlier repair could not give back is told already, and no later one has it to give.
+      const isLostBefore = witness.world
+        .remediations()
+        .some((other) => other.id !== after.id && other.oldInstanceId === after.oldInstanceId && isHalfDone(other));
+      if (missing.length === 0 || isLostBefore || isGone(witness, after.oldInstanceId)) return undefined;
       return `${after.id} has failed and ${missing.join(', ')} would not end with ${after.oldInstanceId} any more`;
     },
   },
@@ -350,6 +354,10 @@ function recoverySpoilt(witness: Witness, { subject }: Effect, record: Remediati
   const { policies } = declaredSince(witness, record.system, record.timing.decidedAt);
   const seconds = Math.min(...policies.map(({ spec }) => spec.nativeRecoverySeconds));
   const until = addSeconds(impairedSince, seconds - 30);
+  // It passed and failed again between two looks: nobody can know, and the whole time was waited since the first failure.
+  const waited = record.phases.find(({ name }) => name === 'await-native-recovery');
+  const hasWaited = waited !== undefined && impairedSince > waited.startedAt && secondsBetween(record.trigger.at, waited.endedAt) >= seconds - 30;
+  if (hasWaited) return undefined;
   return canRecover && world.clock.now() < until ? `${subject} is stopped though EC2 may recover it until ${until}` : undefined;
 }
 

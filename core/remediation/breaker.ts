@@ -16,7 +16,8 @@ export const closedBreaker: Breaker = { state: 'closed', isProbeFailed: false };
 
 /**
  * The group's circuit breaker (design section 7): opens when more than the limit are unhealthy; closes when the count has stayed
- * at or under the limit for the cool-down. A person reopens probing by resuming the system.
+ * at or under the limit for the cool-down. A person reopens probing by resuming the system, or a repair of the group that succeeds: that
+ * few are heard of while it is paused is no calm, so a failed probe is remembered when the breaker closes.
  */
 export function nextBreaker(
   breaker: Breaker,
@@ -25,10 +26,10 @@ export function nextBreaker(
   now: Timestamp,
 ): Breaker {
   const isOver = count.unhealthy > groupLimit(count.members, rule.maxUnhealthyPercent);
-  if (breaker.state === 'closed') return isOver ? { state: 'open', since: now, isProbeFailed: false } : breaker;
+  if (breaker.state === 'closed') return isOver ? { state: 'open', since: now, isProbeFailed: breaker.isProbeFailed } : breaker;
   if (isOver) return withoutCalm(breaker);
   if (breaker.calmSince === undefined) return { ...breaker, calmSince: now };
-  return secondsBetween(breaker.calmSince, now) >= rule.cooldownSeconds ? closedBreaker : breaker;
+  return secondsBetween(breaker.calmSince, now) >= rule.cooldownSeconds ? { state: 'closed', isProbeFailed: breaker.isProbeFailed } : breaker;
 }
 
 /**
@@ -36,7 +37,7 @@ export function nextBreaker(
  * of one repair may come before the signals of the others.
  */
 export function openedOnSight(breaker: Breaker, now: Timestamp): Breaker {
-  return isBreakerOpen(breaker) ? withoutCalm(breaker) : { state: 'open', since: now, isProbeFailed: false };
+  return isBreakerOpen(breaker) ? withoutCalm(breaker) : { state: 'open', since: now, isProbeFailed: breaker.isProbeFailed };
 }
 
 function withoutCalm(breaker: Breaker): Breaker {

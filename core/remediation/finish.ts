@@ -114,8 +114,13 @@ export function releaseGroup(group: Group, record: Remediation): Group {
       record.state === 'succeeded'
         ? group.unhealthy.filter((entry) => !isTroubleOf(entry, { id: record.slotId, memberId: record.oldInstanceId }))
         : group.unhealthy,
-    breaker: isProbe ? { ...breaker, isProbeFailed: record.state === 'failed' } : group.breaker,
+    breaker: isProbe ? { ...breaker, isProbeFailed: record.state === 'failed' } : breakerAfter(group, record),
   };
+}
+
+/** A repair that succeeds shows that repairing works again; while the breaker is open only its probe says so. */
+function breakerAfter({ breaker }: Group, { state }: Remediation): Group['breaker'] {
+  return state === 'succeeded' && breaker.state === 'closed' ? { ...breaker, isProbeFailed: false } : breaker;
 }
 
 export function releasePlatform(platform: Platform, record: Remediation): Platform {

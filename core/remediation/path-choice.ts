@@ -179,13 +179,16 @@ export function choosePath(facts: PathFacts): PathChoice {
 /** Chooses again among the steps that were left when the last one did not help: what could help then may not any more. */
 export function chooseNextStep(facts: PathFacts, steps: readonly PathName[]): PathChoice {
   if (facts.isGroupMember) return { kind: 'none', reason: 'It belongs to an Auto Scaling group now, which replaces its own members', skipped: [] };
-  const considered = steps.flatMap((path) => (isRepairPath(path) ? [{ path, reason: rowsByPath[path].problem(facts) }] : []));
+  // A host that fails only now may be recovered by EC2, whatever was tried against the first trouble.
+  const wanted = facts.isRequested || steps.includes('native-recovery') ? steps : (['native-recovery', ...steps] as const);
+  const considered = wanted.flatMap((path) => (isRepairPath(path) ? [{ path, reason: rowsByPath[path].problem(facts) }] : []));
   const first = considered.findIndex(({ reason }) => reason === undefined);
   const skipped = considered.slice(0, first === -1 ? undefined : first).flatMap(({ path, reason }) => (reason === undefined ? [] : [{ path, reason }]));
   const [chosen, ...later] = first === -1 ? [] : considered.slice(first);
-  if (chosen === undefined) return { kind: 'none', reason: `No step that is left can help: ${skippedText(skipped)}`, skipped };
-  const left = skipped.length === 0 ? '' : `; left out: ${skippedText(skipped)}`;
-  return { kind: 'chosen', path: chosen.path, reason: `${rowsByPath[chosen.path].reason(facts)}${left}`, nextPaths: later.map(({ path }) => path), skipped };
+  const left = mentioned(skipped);
+  if (chosen === undefined) return { kind: 'none', reason: `No step that is left can help: ${skippedText(left)}`, skipped: left };
+  const reason = `${rowsByPath[chosen.path].reason(facts)}${left.length === 0 ? '' : `; left out: ${skippedText(left)}`}`;
+  return { kind: 'chosen', path: chosen.path, reason, nextPaths: later.map(({ path }) => path), skipped: left };
 }
 
 const isRepairPath = (path: PathName): path is RepairPath => Object.hasOwn(rowsByPath, path);

@@ -11,4 +11,6 @@ export const onceFailingSeeds: readonly { readonly seed: number; readonly scenar
   { seed: 770, why: 'A replacement that dies during the drain: the old instance is not put away' },
   { seed: 898, why: 'A repair carried on half an hour after its verification: verified again' },
   { seed: 5331, why: 'A catalog without the system, published in mid-repair: undone by what was declared at the claim' },
+  { seed: 760, why: 'A failed probe was forgotten when the breaker closed for a calm that was only heard of' },
+  { seed: 7071, why: 'A host that began to fail after the last gentle step was not left to EC2' },
 ];

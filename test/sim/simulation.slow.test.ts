@@ -11,7 +11,7 @@ import { plantedBugs } from './planted/planted-bugs.ts';
 import { renderSimulation } from './planted/render.ts';
 
 const CORPUS_RUNS = 1000;
-/** About half a minute on two idle processors. */
+/** About a quarter of a minute on two idle processors. */
 const CORPUS_MILLIS = 300_000;
 
 describe('the simulation', () => {

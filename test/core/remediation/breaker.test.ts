@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addSeconds } from '../../../core/environment/time.ts';
-import { closedBreaker, groupLimit, isBreakerOpen, nextBreaker, nextPlatform } from '../../../core/remediation/breaker.ts';
+import { closedBreaker, groupLimit, isBreakerOpen, nextBreaker, nextPlatform, openedOnSight } from '../../../core/remediation/breaker.ts';
 import { emptyPlatform } from '../../../core/remediation/claim.ts';
 import type { Group, Platform } from '../../../core/remediation/record.ts';
 
@@ -61,11 +61,15 @@ describe('the circuit breaker of a group', () => {
     expect(isBreakerOpen(nextBreaker(again, { members: 3, unhealthy: 0 }, rule, addSeconds(NOW, 900)))).toBe(true);
   });
 
-  it('keeps the probe and its failure while it is open and forgets both when it closes', () => {
+  it('keeps the probe and its failure while it is open, and remembers the failure when it closes and opens again', () => {
     const failed: Group['breaker'] = { ...open, probeRemediationId: 'rem-1', isProbeFailed: true };
     const calm = nextBreaker(failed, { members: 3, unhealthy: 0 }, rule, NOW);
     expect(calm).toMatchObject({ probeRemediationId: 'rem-1', isProbeFailed: true });
-    expect(nextBreaker(calm, { members: 3, unhealthy: 0 }, rule, addSeconds(NOW, 600))).toEqual({ state: 'closed', isProbeFailed: false });
+    const closed = nextBreaker(calm, { members: 3, unhealthy: 0 }, rule, addSeconds(NOW, 600));
+    expect(closed).toEqual({ state: 'closed', isProbeFailed: true });
+    // Who was refused in a freeze is not heard of: the look of the next repair opens it again, and no second probe may pass.
+    expect(openedOnSight(closed, addSeconds(NOW, 900))).toMatchObject({ state: 'open', isProbeFailed: true });
+    expect(nextBreaker(closed, { members: 3, unhealthy: 3 }, rule, addSeconds(NOW, 900))).toMatchObject({ state: 'open', isProbeFailed: true });
   });
 
   it('agrees with a plain model over any history of counts', () => {

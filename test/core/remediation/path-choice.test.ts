@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ladderSteps } from '../../../core/catalog/schema.ts';
 import { capabilityRows, replacementRowOf } from '../../../core/remediation/capability.ts';
-import { choosePath, ladderOf, nativeRecoveryUntil, type PathFacts, pathRows } from '../../../core/remediation/path-choice.ts';
+import { chooseNextStep, choosePath, ladderOf, nativeRecoveryUntil, type PathFacts, pathRows } from '../../../core/remediation/path-choice.ts';
 import type { InstanceFacts, InstanceStatus } from '../../../core/remediation/ports.ts';
 import type { RecoveryCapability } from '../../../core/remediation/recovery-ports.ts';
 import { instanceFacts, NOW, plainCapability } from './builders.ts';
@@ -172,5 +172,18 @@ describe('the table of capabilities', () => {
 
   it('has a case for every row', () => {
     expect(cases.map(([kind]) => kind)).toEqual(capabilityRows.map(({ kind }) => kind));
+  });
+});
+
+describe('the next step of the ladder', () => {
+  it('waits for EC2 when the host has begun to fail meanwhile, and goes on after its time', () => {
+    const failing = factsOf({ status: systemFails, spec: wholeLadder });
+    expect(chooseNextStep(failing, ['replace'])).toMatchObject({ kind: 'chosen', path: 'native-recovery', nextPaths: ['replace'] });
+    const late = factsOf({ status: status('impaired', 'impaired', '2026-11-21T08:40:00.000Z'), spec: wholeLadder });
+    expect(chooseNextStep(late, ['replace'])).toMatchObject({ kind: 'chosen', path: 'replace' });
+  });
+
+  it('says nothing of EC2 while the host is well', () => {
+    expect(chooseNextStep(factsOf({ status: instanceFails, spec: wholeLadder }), ['root-swap', 'replace'])).toMatchObject({ path: 'root-swap', skipped: [] });
   });
 });

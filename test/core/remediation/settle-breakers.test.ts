@@ -45,7 +45,8 @@ describe('breakers that nobody asks', () => {
   it('of a group close after the cool-down, with one write when calm begins and one when it has lasted', async () => {
     const world = await worldWith({ breaker: open, unhealthy: [{ slotId: 'shop-web/1', at: NOW }] });
     expect(await settleFor(world, 60)).toEqual([0, 10]);
-    expect(await breakerOf(world)).toEqual({ state: 'closed', isProbeFailed: false });
+    // That a probe has failed is remembered, for when it opens again.
+    expect(await breakerOf(world)).toEqual({ state: 'closed', isProbeFailed: true });
   });
 
   it('of a group stay open, without a write, while too many are unhealthy', async () => {
