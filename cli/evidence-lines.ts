@@ -1,4 +1,4 @@
-import type { EvidenceRecord } from '../core/remediation/evidence.ts';
+import type { EvidenceRecord } from '../core/remediation/evidence/evidence.ts';
 import { moment } from './output.ts';
 
 const MAX_LINES = 12;

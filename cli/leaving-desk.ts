@@ -18,7 +18,7 @@ import { boundedClientOptions } from '../aws/platform/client-options.ts';
 import { PermanentError, RetryableError } from '../core/environment/errors.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import type { InstanceTerminator } from '../core/remediation/ports.ts';
-import type { MemberReleaser } from '../core/remediation/reaping-ports.ts';
+import type { MemberReleaser } from '../core/remediation/reaper/reaping-ports.ts';
 import type { ClientSettings } from './open-target.ts';
 import type { LeavingDesk } from './target.ts';
 import type { LeavingItem, LeftOutside } from './uninstall-plan.ts';

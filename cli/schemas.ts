@@ -1,13 +1,13 @@
 import * as z from 'zod/mini';
 import { findingSchema } from '../core/deployments/record.ts';
-import { detectionSources } from '../core/incidents/detection.ts';
-import { digestRoles } from '../core/incidents/digest-text.ts';
-import { actionTypes } from '../core/incidents/post-mortem.ts';
+import { detectionSources } from '../core/incidents/learning/detection.ts';
+import { digestRoles } from '../core/incidents/learning/digest-text.ts';
+import { actionTypes } from '../core/incidents/learning/post-mortem.ts';
 import { silenceSchema } from '../core/incidents/attention/silence.ts';
 import { incidentSchema, timelineEventSchema } from '../core/incidents/record.ts';
 import { instanceRecordSchema } from '../core/inventory/records.ts';
-import { backtestVerdicts } from '../core/remediation/backtest.ts';
-import { evidenceSchema } from '../core/remediation/evidence.ts';
+import { backtestVerdicts } from '../core/remediation/hindsight/backtest.ts';
+import { evidenceSchema } from '../core/remediation/evidence/evidence.ts';
 import { pathNameSchema, phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
 import { explanationSchema } from '../core/signals/explain.ts';
 import { budgetChargeSchema } from '../core/slo/charges.ts';

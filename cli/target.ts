@@ -1,7 +1,7 @@
 import type { DeployEventBus } from '../core/deployments/ports.ts';
 import type { Clock, Scope } from '../core/environment/ports.ts';
 import type { Timestamp } from '../core/environment/time.ts';
-import type { SubscriptionConfirmer, SubscriptionReader } from '../core/incidents/subscriptions.ts';
+import type { SubscriptionConfirmer, SubscriptionReader } from '../core/incidents/fan-out/subscriptions.ts';
 import type { RecordStore } from '../core/records/store.ts';
 import type { ObservePorts } from '../core/remediation/phase.ts';
 import { CliError } from './cli-error.ts';

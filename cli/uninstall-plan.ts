@@ -1,6 +1,6 @@
 import { tagKeys } from '../core/inventory/records.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
-import type { LooseInterface, LooseVolume } from '../core/remediation/reaping-ports.ts';
+import type { LooseInterface, LooseVolume } from '../core/remediation/reaper/reaping-ports.ts';
 
 /** What Perennial left outside its stacks, as AWS lists it now. Everything here carries a tag or a name of ours. */
 export interface LeftOutside {

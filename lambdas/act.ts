@@ -2,8 +2,8 @@ import { createActPorts } from '../aws/fleet/act-ports.ts';
 import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
 import { declaredIn } from '../core/catalog/published.ts';
-import type { DriverAnswer } from '../core/remediation/driver-answer.ts';
-import { advance } from '../core/remediation/driver.ts';
+import type { DriverAnswer } from '../core/remediation/driver/driver-answer.ts';
+import { advance } from '../core/remediation/driver/driver.ts';
 import { readStepEvent } from './step-event.ts';
 
 const platform = createPlatform('act', readEnvironment('act'));

@@ -1,8 +1,8 @@
 import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createMeter } from '../aws/runtime/metrics.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
-import { type DeskSummary, runDesk } from '../core/incidents/desk.ts';
-import { flushBundles } from '../core/incidents/flush-bundles.ts';
+import { type DeskSummary, runDesk } from '../core/incidents/lifecycle/desk.ts';
+import { flushBundles } from '../core/incidents/fan-out/flush-bundles.ts';
 
 const platform = createPlatform('desk', readEnvironment('desk'));
 const meter = createMeter('desk');

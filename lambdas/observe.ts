@@ -2,8 +2,8 @@ import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
 import { createObservePorts } from '../aws/fleet/observe-ports.ts';
 import { declaredIn } from '../core/catalog/published.ts';
-import type { DriverAnswer } from '../core/remediation/driver-answer.ts';
-import { advance } from '../core/remediation/driver.ts';
+import type { DriverAnswer } from '../core/remediation/driver/driver-answer.ts';
+import { advance } from '../core/remediation/driver/driver.ts';
 import { readStepEvent } from './step-event.ts';
 
 const platform = createPlatform('observe', readEnvironment('observe'));

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
-import { pageUnlessRecovered } from '../core/remediation/page.ts';
+import { pageUnlessRecovered } from '../core/remediation/driver/page.ts';
 
 const platform = createPlatform('page', readEnvironment('page'));
 const eventSchema = z.object({ remediationId: z.string() });

@@ -1,7 +1,7 @@
 import { readEnvironment } from '../aws/runtime/environment.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
 import { createReapingPorts } from '../aws/runtime/reaping.ts';
-import { reapAll, type ReapSummary } from '../core/remediation/reap.ts';
+import { reapAll, type ReapSummary } from '../core/remediation/reaper/reap.ts';
 
 const environment = readEnvironment('reap');
 const platform = createPlatform('reap', environment);

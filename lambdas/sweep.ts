@@ -4,10 +4,10 @@ import { createSignalQueue } from '../aws/runtime/adapters.ts';
 import { createMeter } from '../aws/runtime/metrics.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
 import { createChores } from '../aws/runtime/sweep-chores.ts';
-import { sendDigest } from '../core/incidents/digest.ts';
+import { sendDigest } from '../core/incidents/learning/digest.ts';
 import { resendUnanswered } from '../core/incidents/notify.ts';
 import { sweep, type SweepSummary } from '../core/inventory/sweep.ts';
-import { retryRepairs } from '../core/remediation/retry.ts';
+import { retryRepairs } from '../core/remediation/admission/retry.ts';
 
 const environment = readEnvironment('sweep');
 const platform = createPlatform('sweep', environment);

@@ -1,7 +1,7 @@
 /*
  * What the documents of the console run, in the language that Systems Manager runs: each reads one record, says why it refuses, and
- * else writes it on the condition that nothing has changed meanwhile. The rules are those of `core/remediation/requests.ts` and
- * `core/incidents/acknowledge.ts`; a test runs both side by side.
+ * else writes it on the condition that nothing has changed meanwhile. The rules are those of `core/remediation/admission/requests.ts` and
+ * `core/incidents/lifecycle/acknowledge.ts`; a test runs both side by side.
  */
 
 const common = `import boto3

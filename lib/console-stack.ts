@@ -3,7 +3,7 @@ import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { CfnDocument } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
-import type { ConsoleDocument } from '../core/incidents/console-links.ts';
+import type { ConsoleDocument } from '../core/incidents/messages/console-links.ts';
 import { keys } from '../core/records/keys.ts';
 import type { RecordKey } from '../core/records/store.ts';
 import { type Pause, pauseSchema } from '../core/remediation/record.ts';
@@ -63,7 +63,7 @@ export class ConsoleStack extends Stack {
   }
 }
 
-/** What may be told to one remediation; the same fields that `core/remediation/requests.ts` writes. */
+/** What may be told to one remediation; the same fields that `core/remediation/admission/requests.ts` writes. */
 const decisions = [
   { name: 'Perennial-Approve', description: 'Says yes to the plan that a repair waits with', script: approveScript },
   { name: 'Perennial-Abort', description: 'Takes a repair to its nearest safe point: undone before the drain, finished after it', script: abortScript },

@@ -7,7 +7,7 @@ import type { CompiledCatalog } from '../core/catalog/schema.ts';
 import { present } from '../core/environment/present.ts';
 import { arnOf } from './permissions/catalog-scope.ts';
 import { grant, permission } from './permissions/permission.ts';
-import { topicNames, wantedSubscriptions, type WantedSubscription } from '../core/incidents/subscriptions.ts';
+import { topicNames, wantedSubscriptions, type WantedSubscription } from '../core/incidents/fan-out/subscriptions.ts';
 import type { Severity } from '../core/signals/signal.ts';
 
 /** Services that publish to encrypted topics of ours; each needs the key and, because the topics have policies of their own, the topic. */

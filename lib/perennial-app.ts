@@ -2,7 +2,7 @@ import { App, type AppProps, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { loadCatalog, type LoadedCatalog } from '../catalog-files/read-catalog.ts';
 import type { CompiledCatalog } from '../core/catalog/schema.ts';
-import { consoleDocuments } from '../core/incidents/console-links.ts';
+import { consoleDocuments } from '../core/incidents/messages/console-links.ts';
 import { ConsoleStack } from './console-stack.ts';
 import { MonitoringStack } from './monitoring-stack.ts';
 import { PerennialStack } from './perennial-stack.ts';

@@ -4,8 +4,8 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import type { DriverAnswer } from '../core/remediation/driver-answer.ts';
-import { stepRetries } from '../core/remediation/step-retries.ts';
+import type { DriverAnswer } from '../core/remediation/driver/driver-answer.ts';
+import { stepRetries } from '../core/remediation/paths/step-retries.ts';
 import { acknowledge } from './acknowledge.ts';
 import { grant, permission } from './permissions/permission.ts';
 
@@ -88,7 +88,7 @@ function taskOf({ role, payload, onFailure }: StepRow, lambdaInvoke: string) {
 
 const choice = (condition: string, next: string) => ({ Condition: `{% ${condition} %}`, Next: next });
 
-/** The generic driver loop: invoke → choice → wait → end. What the steps do is data in `core/remediation/procedure.ts`. */
+/** The generic driver loop: invoke → choice → wait → end. What the steps do is data in `core/remediation/paths/procedure.ts`. */
 export function driverLoop(lambdaInvoke: string) {
   return {
     Comment: 'One remediation: asks the driver for the next step until it says "end".',

@@ -1,8 +1,8 @@
 import { tagKeys } from '../core/inventory/records.ts';
 import { keys } from '../core/records/keys.ts';
 import { writeOf } from '../core/records/record-type.ts';
-import { type RequestEvent, requestBody, revertRefusal } from '../core/remediation/asked.ts';
-import { abortRemediation, approveRemediation } from '../core/remediation/requests.ts';
+import { type RequestEvent, requestBody, revertRefusal } from '../core/remediation/admission/asked.ts';
+import { abortRemediation, approveRemediation } from '../core/remediation/admission/requests.ts';
 import { pauseType, type Remediation } from '../core/remediation/record.ts';
 import { alarmEvent, executionEvent, instanceEvent } from './events.ts';
 import type { Play } from './play.ts';

@@ -3,8 +3,8 @@ import { notificationGroupType } from '../core/incidents/attention/facts.ts';
 import { incidentPlaceType, incidentType, notificationType, timelineEventType, timelineMarkerType } from '../core/incidents/record.ts';
 import { instanceType, systemRecordType } from '../core/inventory/records.ts';
 import type { RecordType } from '../core/records/record-type.ts';
-import { captureType } from '../core/remediation/capture.ts';
-import { declarationType } from '../core/remediation/declaration.ts';
+import { captureType } from '../core/remediation/surroundings/capture.ts';
+import { declarationType } from '../core/remediation/admission/declaration.ts';
 import { groupType, pauseType, platformType, remediationType, slotType } from '../core/remediation/record.ts';
 import { signalEventType, signalRecordType } from '../core/signals/record.ts';
 

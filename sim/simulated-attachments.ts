@@ -15,11 +15,11 @@ import type {
   SnapshotTaker,
   VolumeMover,
   VolumePlace,
-} from '../core/remediation/attachment-ports.ts';
-import type { Capture, CapturedDnsRecord } from '../core/remediation/capture.ts';
+} from '../core/remediation/surroundings/attachment-ports.ts';
+import type { Capture, CapturedDnsRecord } from '../core/remediation/surroundings/capture.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
-import type { SnapshotKeeper } from '../core/remediation/reaping-ports.ts';
-import { lostAddresses } from '../core/remediation/reachability.ts';
+import type { SnapshotKeeper } from '../core/remediation/reaper/reaping-ports.ts';
+import { lostAddresses } from '../core/remediation/preflight/reachability.ts';
 
 /** Who holds a volume or an interface, and until when that changes. */
 interface Holding {
@@ -96,7 +96,7 @@ export const primaryInterfaceId = (instanceId: string): string => `eni-of-${inst
 
 /**
  * Volumes, interfaces, addresses, DNS records and associations of a simulated region: the in-memory fake of every port of
- * `core/remediation/attachment-ports.ts`. Time makes their states, so that only the clock moves them.
+ * `core/remediation/surroundings/attachment-ports.ts`. Time makes their states, so that only the clock moves them.
  */
 export class SimulatedAttachments implements AttachmentPorts {
   readonly #clock: Clock;

@@ -1,7 +1,7 @@
 import { PermanentError } from '../core/environment/errors.ts';
 import type { Clock } from '../core/environment/ports.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
-import type { CommandRunner, HostScript } from '../core/remediation/command-ports.ts';
+import type { CommandRunner, HostScript } from '../core/remediation/evidence/command-ports.ts';
 
 interface Started {
   readonly instanceId: string;

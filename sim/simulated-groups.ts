@@ -3,10 +3,17 @@ import type { Clock } from '../core/environment/ports.ts';
 import { present } from '../core/environment/present.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
-import type { CapturedTarget } from '../core/remediation/capture.ts';
-import type { AutoScalingGroupFacts, GroupChanger, GroupReader, LifecycleHook, MemberFacts, ScalingActivity } from '../core/remediation/member-ports.ts';
+import type { CapturedTarget } from '../core/remediation/surroundings/capture.ts';
+import type {
+  AutoScalingGroupFacts,
+  GroupChanger,
+  GroupReader,
+  LifecycleHook,
+  MemberFacts,
+  ScalingActivity,
+} from '../core/remediation/surroundings/member-ports.ts';
 import type { ImageFacts, InstanceFacts, InstanceState, TargetRegistrar } from '../core/remediation/ports.ts';
-import type { MemberReleaser } from '../core/remediation/reaping-ports.ts';
+import type { MemberReleaser } from '../core/remediation/reaper/reaping-ports.ts';
 
 /** What groups do to a region. */
 export interface GroupedRegion {
@@ -54,7 +61,7 @@ interface Group {
 const TERMINATE_SECONDS = 10;
 const LAUNCH_SECONDS = 60;
 
-/** Auto Scaling groups in memory: the fake of `core/remediation/member-ports.ts`. They end first and launch then, as groups do by default. */
+/** Auto Scaling groups in memory: the fake of `core/remediation/surroundings/member-ports.ts`. They end first and launch then, as groups do by default. */
 export class SimulatedGroups {
   readonly #clock: Clock;
   readonly #region: GroupedRegion;

@@ -1,7 +1,7 @@
 import { PermanentError } from '../core/environment/errors.ts';
 import { tagKeys } from '../core/inventory/records.ts';
 import type { InstanceFacts } from '../core/remediation/ports.ts';
-import type { LeftBehind, LooseInterface, LooseVolume } from '../core/remediation/reaping-ports.ts';
+import type { LeftBehind, LooseInterface, LooseVolume } from '../core/remediation/reaper/reaping-ports.ts';
 
 /** What launches left behind, in memory: volumes and interfaces that nobody has attached. */
 export class SimulatedLeftBehind implements LeftBehind {

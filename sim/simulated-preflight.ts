@@ -1,5 +1,5 @@
 import { PermanentError } from '../core/environment/errors.ts';
-import type { ImageSnapshot, InstanceTypeFacts, PreflightReader } from '../core/remediation/preflight-ports.ts';
+import type { ImageSnapshot, InstanceTypeFacts, PreflightReader } from '../core/remediation/preflight/preflight-ports.ts';
 
 /** Of every type of which nobody has said otherwise. */
 const usualType: Omit<InstanceTypeFacts, 'instanceType'> = {
@@ -10,7 +10,7 @@ const usualType: Omit<InstanceTypeFacts, 'instanceType'> = {
   enaSupport: 'required',
 };
 
-/** The in-memory fake of `core/remediation/preflight-ports.ts`: everything fits, exists and is offered, until it is told otherwise. */
+/** The in-memory fake of `core/remediation/preflight/preflight-ports.ts`: everything fits, exists and is offered, until it is told otherwise. */
 export class SimulatedPreflight {
   readonly #types = new Map<string, Partial<InstanceTypeFacts>>();
   /** `type zone`. */

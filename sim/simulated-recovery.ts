@@ -11,7 +11,7 @@ import type {
   RootSwap,
   RootSwapper,
   RootSwapState,
-} from '../core/remediation/recovery-ports.ts';
+} from '../core/remediation/surroundings/recovery-ports.ts';
 import type { SimulatedLeftBehind } from './simulated-left-behind.ts';
 
 /** What the gentler ways change of a region. */
@@ -59,7 +59,7 @@ const plain: RecoveryCapability = {
   isStopProtected: false,
 };
 
-/** The in-memory fake of `core/remediation/recovery-ports.ts`. */
+/** The in-memory fake of `core/remediation/surroundings/recovery-ports.ts`. */
 export class SimulatedRecovery {
   readonly #clock: Clock;
   readonly #region: RecoverableRegion;

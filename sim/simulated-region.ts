@@ -3,9 +3,9 @@ import type { Clock } from '../core/environment/ports.ts';
 import { present } from '../core/environment/present.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
 import { tagKeys } from '../core/inventory/records.ts';
-import { codeOwnerOf } from '../core/remediation/code-owner.ts';
-import type { DashboardKeeper } from '../core/remediation/dashboard-ports.ts';
-import type { Capture, CapturedTarget } from '../core/remediation/capture.ts';
+import { codeOwnerOf } from '../core/remediation/surroundings/code-owner.ts';
+import type { DashboardKeeper } from '../core/remediation/surroundings/dashboard-ports.ts';
+import type { Capture, CapturedTarget } from '../core/remediation/surroundings/capture.ts';
 import { InsufficientCapacityError } from '../core/remediation/ports.ts';
 import type {
   AlarmFacts,

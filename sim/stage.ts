@@ -11,7 +11,7 @@ import type { Scope } from '../core/environment/ports.ts';
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
 import { groupIdOf, slotIdOf } from '../core/inventory/classify.ts';
 import { tagKeys } from '../core/inventory/records.ts';
-import type { CapturedTarget } from '../core/remediation/capture.ts';
+import type { CapturedTarget } from '../core/remediation/surroundings/capture.ts';
 import { Dice, quickHash } from './random.ts';
 import type { AttachmentSeed } from './simulated-attachments.ts';
 import type { GroupSeed } from './simulated-groups.ts';

@@ -11,7 +11,7 @@ import { keys, partitions } from '../core/records/keys.ts';
 import type { RecordStore, RecordWrite } from '../core/records/store.ts';
 import type { ActPorts } from '../core/remediation/phase.ts';
 import type { ExecutionStarter, InstanceFacts, InstanceTerminator, PageTimer, ReplacementLauncher } from '../core/remediation/ports.ts';
-import type { ExecutionWatcher, LeftBehind, MemberReleaser, SnapshotKeeper } from '../core/remediation/reaping-ports.ts';
+import type { ExecutionWatcher, LeftBehind, MemberReleaser, SnapshotKeeper } from '../core/remediation/reaper/reaping-ports.ts';
 import type { Remediation } from '../core/remediation/record.ts';
 import type { SignalQueue } from '../core/signals/ports.ts';
 import { quickHash, RunClock, SkewedClock } from './random.ts';

@@ -1,7 +1,7 @@
 import { type Address, AssociateAddressCommand, DescribeAddressesCommand, type EC2Client } from '@aws-sdk/client-ec2';
 import { present } from '../../core/environment/present.ts';
-import type { AddressMover } from '../../core/remediation/attachment-ports.ts';
-import type { CapturedElasticIp } from '../../core/remediation/capture.ts';
+import type { AddressMover } from '../../core/remediation/surroundings/attachment-ports.ts';
+import type { CapturedElasticIp } from '../../core/remediation/surroundings/capture.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { absentOr } from './instance-reader.ts';
 

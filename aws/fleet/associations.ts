@@ -8,8 +8,8 @@ import {
 } from '@aws-sdk/client-ssm';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
-import type { AssociationMover } from '../../core/remediation/attachment-ports.ts';
-import type { CapturedAssociation } from '../../core/remediation/capture.ts';
+import type { AssociationMover } from '../../core/remediation/surroundings/attachment-ports.ts';
+import type { CapturedAssociation } from '../../core/remediation/surroundings/capture.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { absentOr } from './instance-reader.ts';
 

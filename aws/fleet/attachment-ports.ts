@@ -1,4 +1,4 @@
-import type { AttachmentPorts } from '../../core/remediation/attachment-ports.ts';
+import type { AttachmentPorts } from '../../core/remediation/surroundings/attachment-ports.ts';
 import { createAddressMover } from './addresses.ts';
 import { createAssociationMover } from './associations.ts';
 import type { FleetClients } from './clients.ts';

@@ -1,6 +1,6 @@
 import type { Instance, InstanceNetworkInterface } from '@aws-sdk/client-ec2';
-import type { Capture, CapturedInterface } from '../../core/remediation/capture.ts';
-import { lostAddresses } from '../../core/remediation/reachability.ts';
+import type { Capture, CapturedInterface } from '../../core/remediation/surroundings/capture.ts';
+import { lostAddresses } from '../../core/remediation/preflight/reachability.ts';
 import { readElasticIps } from './addresses.ts';
 import { readAssociations } from './associations.ts';
 import type { FleetClients } from './clients.ts';

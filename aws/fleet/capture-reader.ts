@@ -11,8 +11,8 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { ElasticLoadBalancingV2Client } from '@aws-sdk/client-elastic-load-balancing-v2';
 import { present } from '../../core/environment/present.ts';
-import type { Capture, CapturedTarget } from '../../core/remediation/capture.ts';
-import { codeOwnerOf } from '../../core/remediation/code-owner.ts';
+import type { Capture, CapturedTarget } from '../../core/remediation/surroundings/capture.ts';
+import { codeOwnerOf } from '../../core/remediation/surroundings/code-owner.ts';
 import type { CaptureReader, InstanceFacts } from '../../core/remediation/ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { readBelongings } from './belongings.ts';

@@ -7,7 +7,7 @@ import {
   type SSMClient,
 } from '@aws-sdk/client-ssm';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { CommandRunner, HostCommand, HostScript } from '../../core/remediation/command-ports.ts';
+import type { CommandRunner, HostCommand, HostScript } from '../../core/remediation/evidence/command-ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 
 /** Run Command of Systems Manager: https://docs.aws.amazon.com/systems-manager/latest/userguide/run-command.html */

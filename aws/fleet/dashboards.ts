@@ -1,5 +1,5 @@
 import { type CloudWatchClient, GetDashboardCommand, PutDashboardCommand } from '@aws-sdk/client-cloudwatch';
-import type { DashboardKeeper } from '../../core/remediation/dashboard-ports.ts';
+import type { DashboardKeeper } from '../../core/remediation/surroundings/dashboard-ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { absentOr } from './instance-reader.ts';
 

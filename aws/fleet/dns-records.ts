@@ -8,8 +8,8 @@ import {
 } from '@aws-sdk/client-route-53';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
-import type { DnsRecordMover, DnsRecordName } from '../../core/remediation/attachment-ports.ts';
-import type { CapturedDnsRecord } from '../../core/remediation/capture.ts';
+import type { DnsRecordMover, DnsRecordName } from '../../core/remediation/surroundings/attachment-ports.ts';
+import type { CapturedDnsRecord } from '../../core/remediation/surroundings/capture.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { absentOr } from './instance-reader.ts';
 

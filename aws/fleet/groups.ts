@@ -24,7 +24,7 @@ import type {
   MemberLaunchRehearsal,
   MemberLaunchSource,
   ScalingActivity,
-} from '../../core/remediation/member-ports.ts';
+} from '../../core/remediation/surroundings/member-ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { tagsOf } from './instance-facts.ts';
 import { absentOr } from './instance-reader.ts';

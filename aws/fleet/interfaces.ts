@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
-import type { InterfaceMover, InterfacePlace, PrimaryInterface } from '../../core/remediation/attachment-ports.ts';
+import type { InterfaceMover, InterfacePlace, PrimaryInterface } from '../../core/remediation/surroundings/attachment-ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { absentCodes, absentOr } from './instance-reader.ts';
 import { settledBy } from './volumes.ts';

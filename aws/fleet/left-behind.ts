@@ -12,7 +12,7 @@ import {
 import { present } from '../../core/environment/present.ts';
 import { tagKeys } from '../../core/inventory/records.ts';
 import type { InstanceFacts } from '../../core/remediation/ports.ts';
-import type { LeftBehind, LooseInterface, LooseVolume } from '../../core/remediation/reaping-ports.ts';
+import type { LeftBehind, LooseInterface, LooseVolume } from '../../core/remediation/reaper/reaping-ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { absentImageCodes } from './images.ts';
 import { factsOf, tagsOf } from './instance-facts.ts';

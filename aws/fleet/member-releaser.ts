@@ -1,6 +1,6 @@
 import { type AutoScalingClient, DescribeAutoScalingInstancesCommand, DetachInstancesCommand } from '@aws-sdk/client-auto-scaling';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { MemberReleaser } from '../../core/remediation/reaping-ports.ts';
+import type { MemberReleaser } from '../../core/remediation/reaper/reaping-ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 
 export function createMemberReleaser(autoScaling: AutoScalingClient): MemberReleaser {

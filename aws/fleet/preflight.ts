@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { DescribeKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import { present } from '../../core/environment/present.ts';
-import type { ImageSnapshot, InstanceTypeFacts, PreflightReader } from '../../core/remediation/preflight-ports.ts';
+import type { ImageSnapshot, InstanceTypeFacts, PreflightReader } from '../../core/remediation/preflight/preflight-ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { absentOr } from './instance-reader.ts';
 

@@ -24,7 +24,7 @@ import type {
   RootSwap,
   RootSwapRequest,
   RootSwapState,
-} from '../../core/remediation/recovery-ports.ts';
+} from '../../core/remediation/surroundings/recovery-ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { createCommandRunner } from './commands.ts';
 import { absentCodes, absentOr } from './instance-reader.ts';

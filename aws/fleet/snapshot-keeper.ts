@@ -1,6 +1,6 @@
 import { DeleteSnapshotCommand, type EC2Client, paginateDescribeSnapshots, type Snapshot } from '@aws-sdk/client-ec2';
 import { tagKeys } from '../../core/inventory/records.ts';
-import type { LooseSnapshot, SnapshotKeeper } from '../../core/remediation/reaping-ports.ts';
+import type { LooseSnapshot, SnapshotKeeper } from '../../core/remediation/reaper/reaping-ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { tagsOf } from './instance-facts.ts';
 

@@ -1,6 +1,6 @@
 import { CreateSnapshotsCommand, DescribeInstancesCommand, DescribeSnapshotsCommand, type EC2Client, type InstanceSpecification } from '@aws-sdk/client-ec2';
 import { tagKeys } from '../../core/inventory/records.ts';
-import type { SnapshotFacts, SnapshotTaker } from '../../core/remediation/attachment-ports.ts';
+import type { SnapshotFacts, SnapshotTaker } from '../../core/remediation/surroundings/attachment-ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 
 interface Described {

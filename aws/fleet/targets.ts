@@ -7,7 +7,7 @@ import {
   type TargetGroup,
   type TargetHealthDescription,
 } from '@aws-sdk/client-elastic-load-balancing-v2';
-import type { CapturedTarget } from '../../core/remediation/capture.ts';
+import type { CapturedTarget } from '../../core/remediation/surroundings/capture.ts';
 import type { TargetHealth, TargetReader, TargetRegistrar, TargetState } from '../../core/remediation/ports.ts';
 import { callAws } from '../platform/aws-errors.ts';
 import { absentOr } from './instance-reader.ts';

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { RetryableError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
-import type { VolumeMover, VolumePlace } from '../../core/remediation/attachment-ports.ts';
+import type { VolumeMover, VolumePlace } from '../../core/remediation/surroundings/attachment-ports.ts';
 import { callAws, codeOf, toPortError } from '../platform/aws-errors.ts';
 import { absentOr } from './instance-reader.ts';
 

@@ -1,7 +1,7 @@
 import { DescribeExecutionCommand, ExecutionDoesNotExist, type SFNClient } from '@aws-sdk/client-sfn';
 import * as z from 'zod/mini';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { ExecutionReader } from '../../core/remediation/function-versions.ts';
+import type { ExecutionReader } from '../../core/remediation/reaper/function-versions.ts';
 import { callAws } from './aws-errors.ts';
 
 /** What `execution-starter.ts` gives an execution. */

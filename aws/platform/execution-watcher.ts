@@ -1,5 +1,5 @@
 import { DescribeExecutionCommand, ExecutionDoesNotExist, type SFNClient } from '@aws-sdk/client-sfn';
-import type { ExecutionState, ExecutionWatcher } from '../../core/remediation/reaping-ports.ts';
+import type { ExecutionState, ExecutionWatcher } from '../../core/remediation/reaper/reaping-ports.ts';
 import { callAws } from './aws-errors.ts';
 
 /** How executions of the driver loop stand: https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html */

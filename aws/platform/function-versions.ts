@@ -1,6 +1,6 @@
 import { DeleteFunctionCommand, type LambdaClient, paginateListVersionsByFunction, ResourceNotFoundException } from '@aws-sdk/client-lambda';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { FunctionVersion, FunctionVersions } from '../../core/remediation/function-versions.ts';
+import type { FunctionVersion, FunctionVersions } from '../../core/remediation/reaper/function-versions.ts';
 import { callAws } from './aws-errors.ts';
 
 /** https://docs.aws.amazon.com/lambda/latest/api/API_ListVersionsByFunction.html: fifty a page is the most. */

@@ -1,6 +1,6 @@
 import { type MessageAttributeValue, PublishCommand, type SNSClient } from '@aws-sdk/client-sns';
 import { PermanentError } from '../../core/environment/errors.ts';
-import { audienceRoles } from '../../core/incidents/audience.ts';
+import { audienceRoles } from '../../core/incidents/fan-out/audience.ts';
 import type { NotificationMessage, NotificationPublisher } from '../../core/incidents/ports.ts';
 import { utf8Bytes } from '../../core/records/limits.ts';
 import { callAws } from './aws-errors.ts';

@@ -6,7 +6,7 @@ import {
   type Subscription,
 } from '@aws-sdk/client-sns';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { FoundSubscription, SubscriptionConfirmation, SubscriptionConfirmer, SubscriptionReader } from '../../core/incidents/subscriptions.ts';
+import type { FoundSubscription, SubscriptionConfirmation, SubscriptionConfirmer, SubscriptionReader } from '../../core/incidents/fan-out/subscriptions.ts';
 import { callAws } from './aws-errors.ts';
 
 /** 100 subscriptions a page: https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html */

@@ -1,7 +1,7 @@
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import type { FunctionEnvironment } from '../../core/environment/function-environment.ts';
-import { sweepFunctionVersions } from '../../core/remediation/function-versions.ts';
+import { sweepFunctionVersions } from '../../core/remediation/reaper/function-versions.ts';
 import { boundedClientOptions } from '../platform/client-options.ts';
 import { StepFunctionsExecutionReader } from '../platform/execution-reader.ts';
 import { LambdaFunctionVersions } from '../platform/function-versions.ts';

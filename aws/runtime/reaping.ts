@@ -1,6 +1,6 @@
 import { SFNClient } from '@aws-sdk/client-sfn';
 import type { FunctionEnvironment } from '../../core/environment/function-environment.ts';
-import type { ReapingPorts } from '../../core/remediation/reaping.ts';
+import type { ReapingPorts } from '../../core/remediation/reaper/reaping.ts';
 import { createFleetClients } from '../fleet/clients.ts';
 import { createInstancePower } from '../fleet/instance-power.ts';
 import { createTerminator } from '../fleet/instance-terminator.ts';

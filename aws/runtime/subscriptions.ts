@@ -2,7 +2,7 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import type { FunctionEnvironment } from '../../core/environment/function-environment.ts';
 import { PermanentError, RetryableError } from '../../core/environment/errors.ts';
 import type { Meter } from '../../core/environment/meter.ts';
-import { findSubscriptionGaps } from '../../core/incidents/subscriptions.ts';
+import { findSubscriptionGaps } from '../../core/incidents/fan-out/subscriptions.ts';
 import { boundedClientOptions } from '../platform/client-options.ts';
 import { SnsSubscriptions } from '../platform/subscription-reader.ts';
 import type { RecordKeeper } from './platform.ts';

@@ -1,6 +1,6 @@
 import { tagKeys } from '../../core/inventory/records.ts';
 import type { InstanceFacts } from '../../core/remediation/ports.ts';
-import { abortRemediation, approveRemediation, type RequestAnswer } from '../../core/remediation/requests.ts';
+import { abortRemediation, approveRemediation, type RequestAnswer } from '../../core/remediation/admission/requests.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';
 import type { DecisionAnswer, HoldAnswer } from '../schemas.ts';

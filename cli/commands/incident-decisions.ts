@@ -1,8 +1,8 @@
 import { durationSeconds } from '../../core/catalog/durations.ts';
 import { nearest } from '../../core/catalog/nearest.ts';
 import { currentCatalog } from '../../core/catalog/published.ts';
-import { ACKNOWLEDGED_MINUTES, acknowledgeIncident } from '../../core/incidents/acknowledge.ts';
-import { type ByHandAnswer, closeIncident, noteIncident, type Report, reportBody } from '../../core/incidents/by-hand.ts';
+import { ACKNOWLEDGED_MINUTES, acknowledgeIncident } from '../../core/incidents/lifecycle/acknowledge.ts';
+import { type ByHandAnswer, closeIncident, noteIncident, type Report, reportBody } from '../../core/incidents/lifecycle/by-hand.ts';
 import type { Incident } from '../../core/incidents/record.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';

@@ -2,7 +2,7 @@ import { readTimeline } from '../../core/incidents/incidents.ts';
 import { type Incident, incidentType, type TimelineEvent } from '../../core/incidents/record.ts';
 import { keys, partitions } from '../../core/records/keys.ts';
 import { parseRecord, readRecord } from '../../core/records/record-type.ts';
-import { readEvidence } from '../../core/remediation/evidence.ts';
+import { readEvidence } from '../../core/remediation/evidence/evidence.ts';
 import { remediationType } from '../../core/remediation/record.ts';
 import { CliError } from '../cli-error.ts';
 import { evidenceLines } from '../evidence-lines.ts';

@@ -1,6 +1,6 @@
 import { addSeconds } from '../../core/environment/time.ts';
-import { type NoiseRow, noiseOf } from '../../core/incidents/noise.ts';
-import { readPast } from '../../core/incidents/past.ts';
+import { type NoiseRow, noiseOf } from '../../core/incidents/learning/noise.ts';
+import { readPast } from '../../core/incidents/learning/past.ts';
 import { type Answer, counted, moment, ok, spoken, table } from '../output.ts';
 import type { NoiseAnswer } from '../schemas.ts';
 import { headerOf, type Target } from '../target.ts';

@@ -4,7 +4,7 @@ import { groupIdOf } from '../../core/inventory/classify.ts';
 import { type InstanceRecord, instanceType, systemRecordType, tagKeys } from '../../core/inventory/records.ts';
 import { keys } from '../../core/records/keys.ts';
 import { readRecord } from '../../core/records/record-type.ts';
-import { type Plan, planReplacement } from '../../core/remediation/plan.ts';
+import { type Plan, planReplacement } from '../../core/remediation/paths/plan.ts';
 import type { Remediation } from '../../core/remediation/record.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok } from '../output.ts';

@@ -1,10 +1,10 @@
 import { readCatalog } from '../../core/catalog/published.ts';
 import { parseTimestamp } from '../../core/environment/time.ts';
-import { detectionSources, type DetectionSource } from '../../core/incidents/detection.ts';
-import { draftPostMortem, type PostMortemDraft } from '../../core/incidents/post-mortem-draft.ts';
-import { actionState, postMortemMarkdown } from '../../core/incidents/post-mortem-markdown.ts';
-import { changePostMortem, listPostMortems, type PostMortemPorts, readPostMortemFacts } from '../../core/incidents/post-mortem-reading.ts';
-import { blamingWords } from '../../core/incidents/post-mortem-wording.ts';
+import { detectionSources, type DetectionSource } from '../../core/incidents/learning/detection.ts';
+import { draftPostMortem, type PostMortemDraft } from '../../core/incidents/learning/post-mortem-draft.ts';
+import { actionState, postMortemMarkdown } from '../../core/incidents/learning/post-mortem-markdown.ts';
+import { changePostMortem, listPostMortems, type PostMortemPorts, readPostMortemFacts } from '../../core/incidents/learning/post-mortem-reading.ts';
+import { blamingWords } from '../../core/incidents/learning/post-mortem-wording.ts';
 import {
   type ActionType,
   addAction,
@@ -16,7 +16,7 @@ import {
   type PostMortem,
   type PostMortemChange,
   type TestAnswer,
-} from '../../core/incidents/post-mortem.ts';
+} from '../../core/incidents/learning/post-mortem.ts';
 import { type Incident, isOver } from '../../core/incidents/record.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok, table } from '../output.ts';

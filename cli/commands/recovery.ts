@@ -1,8 +1,8 @@
 import { currentCatalog } from '../../core/catalog/published.ts';
-import { readDigest } from '../../core/incidents/digest.ts';
-import { composeDigest, type DigestRole } from '../../core/incidents/digest-text.ts';
-import { listRemediations } from '../../core/remediation/history.ts';
-import { type RecoveryTimes, recoveryTimes } from '../../core/remediation/recovery-times.ts';
+import { readDigest } from '../../core/incidents/learning/digest.ts';
+import { composeDigest, type DigestRole } from '../../core/incidents/learning/digest-text.ts';
+import { listRemediations } from '../../core/remediation/hindsight/history.ts';
+import { type RecoveryTimes, recoveryTimes } from '../../core/remediation/hindsight/recovery-times.ts';
 import { type Answer, ok, spoken, table } from '../output.ts';
 import type { DigestAnswer, RecoveryAnswer } from '../schemas.ts';
 import { headerOf, type Target } from '../target.ts';

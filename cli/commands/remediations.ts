@@ -1,9 +1,9 @@
 import { keys } from '../../core/records/keys.ts';
 import { readRecord } from '../../core/records/record-type.ts';
-import { listRemediations } from '../../core/remediation/history.ts';
-import { triedTexts } from '../../core/remediation/path-words.ts';
+import { listRemediations } from '../../core/remediation/hindsight/history.ts';
+import { triedTexts } from '../../core/remediation/paths/path-words.ts';
 import { type Remediation, remediationType } from '../../core/remediation/record.ts';
-import { readEvidence } from '../../core/remediation/evidence.ts';
+import { readEvidence } from '../../core/remediation/evidence/evidence.ts';
 import { type BudgetCharge, readBudgetCharge } from '../../core/slo/charges.ts';
 import { CliError } from '../cli-error.ts';
 import { evidenceLines } from '../evidence-lines.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
-import { readOpenSloFile } from '../../core/catalog/openslo-file.ts';
-import type { ServiceLevelObjective } from '../../core/catalog/openslo.ts';
+import { readOpenSloFile } from '../../core/catalog/openslo/openslo-file.ts';
+import type { ServiceLevelObjective } from '../../core/catalog/openslo/openslo.ts';
 import type { CatalogProblem } from '../../core/catalog/problem.ts';
 import { type Evaluation, evaluateLedger } from '../../core/slo/evaluate-points.ts';
 import { type LedgerEntry, ledgerEntrySchema } from '../../core/slo/ledger.ts';

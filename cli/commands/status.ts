@@ -2,7 +2,7 @@ import { listOpenIncidents } from '../../core/incidents/incidents.ts';
 import { instanceType, type SystemRecord, systemRecordType } from '../../core/inventory/records.ts';
 import { lists, partitions } from '../../core/records/keys.ts';
 import { readAll } from '../../core/records/record-type.ts';
-import { listOpenBreakers } from '../../core/remediation/open-breakers.ts';
+import { listOpenBreakers } from '../../core/remediation/guardrails/open-breakers.ts';
 import { type Remediation, remediationType } from '../../core/remediation/record.ts';
 import { type BudgetFigure, listBudgets } from '../../core/slo/evaluate.ts';
 import { type Answer, counted, duration, ok, spoken } from '../output.ts';

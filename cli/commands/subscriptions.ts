@@ -8,7 +8,7 @@ import {
   topicNames,
   type WantedSubscription,
   wantedSubscriptions,
-} from '../../core/incidents/subscriptions.ts';
+} from '../../core/incidents/fan-out/subscriptions.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, ok, table } from '../output.ts';
 import type { SubscriptionItem } from '../schemas.ts';

@@ -1,6 +1,6 @@
 import { addSeconds } from '../../core/environment/time.ts';
-import { readPast } from '../../core/incidents/past.ts';
-import { kindsText, toilOf } from '../../core/incidents/toil.ts';
+import { readPast } from '../../core/incidents/learning/past.ts';
+import { kindsText, toilOf } from '../../core/incidents/learning/toil.ts';
 import { type Answer, counted, moment, ok, table } from '../output.ts';
 import type { ToilAnswer } from '../schemas.ts';
 import { headerOf, type Target } from '../target.ts';

@@ -2,7 +2,7 @@ import { contentOf } from './compile.ts';
 import { catalogLimits, documentKinds, readFile } from './documents.ts';
 import type { CatalogFile } from './documents.ts';
 import { findFindings } from './findings.ts';
-import { checkDefaultObjectives, checkObjectiveLimits, checkOpenSloReferences, checkResolvedObjectives } from './openslo-check.ts';
+import { checkDefaultObjectives, checkObjectiveLimits, checkOpenSloReferences, checkResolvedObjectives } from './openslo/openslo-check.ts';
 import { compareTexts, sortProblems } from './problem.ts';
 import type { CatalogProblem } from './problem.ts';
 import { checkReferences } from './references.ts';

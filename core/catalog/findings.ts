@@ -1,8 +1,8 @@
 import { isReferenced, type ReadDocument } from './documents.ts';
 import { durationSeconds, targetRatio } from './durations.ts';
-import type { ServiceLevelObjective } from './openslo.ts';
-import { availabilityObjective } from './openslo-defaults.ts';
-import type { DataSource } from './openslo-indicator.ts';
+import type { ServiceLevelObjective } from './openslo/openslo.ts';
+import { availabilityObjective } from './openslo/openslo-defaults.ts';
+import type { DataSource } from './openslo/openslo-indicator.ts';
 import type { CatalogProblem, Complaint } from './problem.ts';
 import type { RemediationPolicy, System } from './schema.ts';
 

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
-import { alertConditionSchema, alertPolicySchema, alertTargetSchema } from './openslo-alerts.ts';
-import { dataSourceSchema, indicatorDocumentSchema } from './openslo-indicator.ts';
-import { cloudWatchMetricSchema, perennialIndicatorSchema } from './openslo-sources.ts';
+import { serviceLevelObjectiveSchema, serviceSchema } from './openslo/openslo.ts';
+import { alertConditionSchema, alertPolicySchema, alertTargetSchema } from './openslo/openslo-alerts.ts';
+import { dataSourceSchema, indicatorDocumentSchema } from './openslo/openslo-indicator.ts';
+import { cloudWatchMetricSchema, perennialIndicatorSchema } from './openslo/openslo-sources.ts';
 import { compiledCatalogSchema, escalationPolicySchema, policySchema, routeSchema, systemSchema, windowSchema } from './schema.ts';
 
 /** One published schema: its file name in `docs/schema/` and its JSON Schema (draft 2020-12). */

@@ -16,7 +16,7 @@ import {
   wordSchema,
 } from './fields.ts';
 import { declaredMetricSchema } from './watched-metrics.ts';
-import { serviceLevelObjectiveSchema, serviceSchema } from './openslo.ts';
+import { serviceLevelObjectiveSchema, serviceSchema } from './openslo/openslo.ts';
 
 /*
  * The documents of the catalog (design.md section 6). An absent field with a default is filled in by parsing, so the
@@ -430,4 +430,4 @@ export type CatalogContent = z.infer<typeof catalogContentSchema>;
 export const compiledCatalogSchema = z.strictObject({ ...contentShape, provenance: provenanceSchema });
 export type CompiledCatalog = z.infer<typeof compiledCatalogSchema>;
 
-export type { ServiceLevelObjective } from './openslo.ts';
+export type { ServiceLevelObjective } from './openslo/openslo.ts';

@@ -7,11 +7,11 @@ import { secondsBetween, type Timestamp } from '../environment/time.ts';
 import { keys, lists, partitions } from '../records/keys.ts';
 import { parseRecord, readRecord, UnreadableRecordError, type Versioned, writeOf } from '../records/record-type.ts';
 import { type PageRequest, RecordConflictError, type RecordStore, type RecordWrite, type StoredRecord } from '../records/store.ts';
-import { isRequestRule } from '../remediation/asked.ts';
+import { isRequestRule } from '../remediation/admission/asked.ts';
 import { remediationType } from '../remediation/record.ts';
 import type { Signal } from '../signals/signal.ts';
-import { nextState } from './lifecycle.ts';
-import { postMortemReason } from './post-mortem.ts';
+import { nextState } from './lifecycle/lifecycle.ts';
+import { postMortemReason } from './learning/post-mortem.ts';
 import {
   type Incident,
   incidentPlaceType,

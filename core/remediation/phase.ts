@@ -1,9 +1,9 @@
 import type { MaintenanceWindow, RemediationPolicy, System } from '../catalog/schema.ts';
 import type { Clock, Scope } from '../environment/ports.ts';
 import type { RecordStore } from '../records/store.ts';
-import type { AttachmentPorts } from './attachment-ports.ts';
-import type { CommandRunner } from './command-ports.ts';
-import type { GroupChanger, GroupReader } from './member-ports.ts';
+import type { AttachmentPorts } from './surroundings/attachment-ports.ts';
+import type { CommandRunner } from './evidence/command-ports.ts';
+import type { GroupChanger, GroupReader } from './surroundings/member-ports.ts';
 import type {
   AlarmCloner,
   AlarmReader,
@@ -17,11 +17,11 @@ import type {
   TargetReader,
   TargetRegistrar,
 } from './ports.ts';
-import type { PreflightReader } from './preflight-ports.ts';
+import type { PreflightReader } from './preflight/preflight-ports.ts';
 import type { PhaseName, Remediation } from './record.ts';
-import type { RecoveryPorts, RecoveryReader } from './recovery-ports.ts';
-import type { DashboardKeeper } from './dashboard-ports.ts';
-import type { RemediationSession } from './session.ts';
+import type { RecoveryPorts, RecoveryReader } from './surroundings/recovery-ports.ts';
+import type { DashboardKeeper } from './surroundings/dashboard-ports.ts';
+import type { RemediationSession } from './driver/session.ts';
 
 /** What reading phases may use. */
 export interface ObservePorts {

@@ -1,6 +1,6 @@
 import { PermanentError } from '../environment/errors.ts';
 import type { Timestamp } from '../environment/time.ts';
-import type { Capture, CapturedTarget } from './capture.ts';
+import type { Capture, CapturedTarget } from './surroundings/capture.ts';
 
 /**
  * What the rules need from the outside, named by need. Every method may throw `RetryableError` (throttled, lost) and

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import type { Clock, Hasher, Scope } from '../environment/ports.ts';
 import { RetryableError } from '../environment/errors.ts';
 import { addSeconds } from '../environment/time.ts';
-import { composeDeadLetterMessage } from '../incidents/messages.ts';
+import { composeDeadLetterMessage } from '../incidents/messages/messages.ts';
 import { notify, type NotifyPorts } from '../incidents/notify.ts';
 import { keys } from '../records/keys.ts';
 import { createRecord, type RecordType } from '../records/record-type.ts';

@@ -7,7 +7,7 @@ export interface UsageLevel {
   readonly means: string;
 }
 
-/** The highest first. Which channels a severity takes is in `core/incidents/channels.ts`. */
+/** The highest first. Which channels a severity takes is in `core/incidents/fan-out/channels.ts`. */
 export const usageLevels: readonly UsageLevel[] = [
   { fromPercent: 90, severity: 'high', means: 'an outage is near: mail and SMS when nobody repairs it' },
   { fromPercent: 70, severity: 'warning', means: 'a person should look when they have time: mail' },

@@ -1,8 +1,8 @@
 import type { CompiledCatalog } from '../catalog/schema.ts';
 import { recordDeployment } from '../deployments/deployments.ts';
 import type { DeployGate, DeploymentKind } from '../deployments/record.ts';
-import { audienceOf } from '../incidents/audience.ts';
-import { composeDeployMessage, deploySteps } from '../incidents/messages.ts';
+import { audienceOf } from '../incidents/fan-out/audience.ts';
+import { composeDeployMessage, deploySteps } from '../incidents/messages/messages.ts';
 import { notify, type NotifyPorts } from '../incidents/notify.ts';
 import type { IncidentPorts } from '../incidents/incidents.ts';
 import { readGate } from '../slo/gate.ts';

@@ -1,7 +1,7 @@
 import { addTimelineEvent } from '../incidents/incidents.ts';
 import { lists } from '../records/keys.ts';
 import { readAll } from '../records/record-type.ts';
-import { createJournal, type JournalPorts } from '../remediation/journal.ts';
+import { createJournal, type JournalPorts } from '../remediation/driver/journal.ts';
 import { type Remediation, remediationType } from '../remediation/record.ts';
 import type { IntakeResult } from './intake.ts';
 import type { Signal } from './signal.ts';

@@ -3,8 +3,8 @@ import { type IncidentPorts, recordResolvedSignal } from '../incidents/incidents
 import { groupIdOf } from '../inventory/classify.ts';
 import { keys } from '../records/keys.ts';
 import { readRecord } from '../records/record-type.ts';
-import type { AdmitRequest } from '../remediation/admit.ts';
-import { drillPlaceOf, revertRefusal } from '../remediation/asked.ts';
+import type { AdmitRequest } from '../remediation/admission/admit.ts';
+import { drillPlaceOf, revertRefusal } from '../remediation/admission/asked.ts';
 import { remediationType } from '../remediation/record.ts';
 import type { Signal } from './signal.ts';
 

@@ -1,5 +1,5 @@
 import { durationSeconds } from '../catalog/durations.ts';
-import type { TimeWindow } from '../catalog/openslo.ts';
+import type { TimeWindow } from '../catalog/openslo/openslo.ts';
 import { dayInSeconds, type Refused } from './target.ts';
 import { addMonths, momentOfLocal, type OffsetAt, offsetsOf } from './time-zone.ts';
 

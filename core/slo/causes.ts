@@ -2,13 +2,13 @@ import { listDeployments } from '../deployments/deployments.ts';
 import { versionText } from '../deployments/sentence.ts';
 import type { Scope } from '../environment/ports.ts';
 import { addSeconds, type Timestamp } from '../environment/time.ts';
-import { isDrillIncident } from '../incidents/detection.ts';
+import { isDrillIncident } from '../incidents/learning/detection.ts';
 import { type Incident, incidentType } from '../incidents/record.ts';
-import { causeOf } from '../incidents/toil.ts';
+import { causeOf } from '../incidents/learning/toil.ts';
 import { partitions } from '../records/keys.ts';
 import { parseRecord } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
-import { listRemediations } from '../remediation/history.ts';
+import { listRemediations } from '../remediation/hindsight/history.ts';
 import type { Remediation } from '../remediation/record.ts';
 import { type BudgetCauses, deployWatchSeconds } from './attribution.ts';
 

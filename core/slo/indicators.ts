@@ -1,4 +1,4 @@
-import type { PerennialIndicator } from '../catalog/openslo-sources.ts';
+import type { PerennialIndicator } from '../catalog/openslo/openslo-sources.ts';
 import type { MetricQuery } from './ports.ts';
 
 /*

@@ -1,5 +1,5 @@
-import type { RatioMetric } from '../catalog/openslo-indicator.ts';
-import { type CloudWatchMetric, readableSource } from '../catalog/openslo-sources.ts';
+import type { RatioMetric } from '../catalog/openslo/openslo-indicator.ts';
+import { type CloudWatchMetric, readableSource } from '../catalog/openslo/openslo-sources.ts';
 import type { CompiledCatalog, ServiceLevelObjective } from '../catalog/schema.ts';
 import { addSeconds, type Timestamp } from '../environment/time.ts';
 import { type IndicatorPoint, indicatorReading, type IndicatorSubjects } from './indicators.ts';

@@ -1,4 +1,4 @@
-import type { ServiceLevelObjective } from '../catalog/openslo.ts';
+import type { ServiceLevelObjective } from '../catalog/openslo/openslo.ts';
 import type { Refused } from './target.ts';
 
 /*

@@ -1,6 +1,6 @@
 import { timeSliceSeconds } from '../catalog/durations.ts';
-import { isComposite, type Objective, type ServiceLevelObjective } from '../catalog/openslo.ts';
-import type { Indicator } from '../catalog/openslo-indicator.ts';
+import { isComposite, type Objective, type ServiceLevelObjective } from '../catalog/openslo/openslo.ts';
+import type { Indicator } from '../catalog/openslo/openslo-indicator.ts';
 import { type BudgetWindow, budgetWindowOf } from './budget-window.ts';
 import { type Fraction, fractionOf } from './exact.ts';
 import { type BudgetingMethod, type Semantics, semanticsOf } from './semantics.ts';

@@ -9,7 +9,7 @@ import { instanceType } from '../../core/inventory/records.ts';
 import { keys, partitions } from '../../core/records/keys.ts';
 import { readAll, readRecord } from '../../core/records/record-type.ts';
 import type { RecordStore } from '../../core/records/store.ts';
-import { listRemediations } from '../../core/remediation/history.ts';
+import { listRemediations } from '../../core/remediation/hindsight/history.ts';
 import type { Remediation } from '../../core/remediation/record.ts';
 import { host } from '../emulators/host.ts';
 import { SandboxError } from '../emulators/sandbox-error.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { incidentDetailSchema, remediationDetailSchema, sloListSchema, sloReportSchema, sloShowSchema } from '../../cli/schemas.ts';
 import { publishCatalog } from '../../core/catalog/published.ts';
-import { serviceLevelObjectiveSchema } from '../../core/catalog/openslo.ts';
+import { serviceLevelObjectiveSchema } from '../../core/catalog/openslo/openslo.ts';
 import { recordDeployment } from '../../core/deployments/deployments.ts';
 import { deployEventDetailSchema } from '../../core/deployments/record.ts';
 import { addSeconds } from '../../core/environment/time.ts';

@@ -8,7 +8,7 @@ import { readRecord, updateRecord } from '../../core/records/record-type.ts';
 import { type Remediation, remediationType, slotType } from '../../core/remediation/record.ts';
 import { readSignals } from '../../core/signals/normalise.ts';
 import { catalogOf } from '../core/inventory/world.ts';
-import { advance } from '../../core/remediation/driver.ts';
+import { advance } from '../../core/remediation/driver/driver.ts';
 import { driverPorts, OLD, readRemediation, startOld, testHasher, testScope, verifyImage, webPolicy, webSystem } from '../core/remediation/world.ts';
 import { containing, createDesk, type Desk, type as typeWords, typeJson, withInventory, withRepair } from './terminal.ts';
 

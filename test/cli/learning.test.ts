@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { digestSchema, noiseSchema, postMortemAnswerSchema, postMortemListSchema, toilSchema } from '../../cli/schemas.ts';
-import { acknowledgeIncident } from '../../core/incidents/acknowledge.ts';
+import { acknowledgeIncident } from '../../core/incidents/lifecycle/acknowledge.ts';
 import { incidentType } from '../../core/incidents/record.ts';
 import { keys } from '../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../core/records/record-type.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { endQuarantined } from '../../cli/leaving-desk.ts';
 import { PermanentError, RetryableError } from '../../core/environment/errors.ts';
-import type { MemberReleaser } from '../../core/remediation/reaping-ports.ts';
+import type { MemberReleaser } from '../../core/remediation/reaper/reaping-ports.ts';
 
 /** Its lifecycle states in its group, one for each look; the last one stays. `undefined`: in no group. */
 function desk(states: readonly (string | undefined)[]) {

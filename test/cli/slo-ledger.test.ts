@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { ledgerItemSchema } from '../../cli/schemas.ts';
-import { serviceLevelObjectiveSchema } from '../../core/catalog/openslo.ts';
+import { serviceLevelObjectiveSchema } from '../../core/catalog/openslo/openslo.ts';
 import { publishCatalog } from '../../core/catalog/published.ts';
 import { keys } from '../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../core/records/record-type.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { tagKeys } from '../../core/inventory/records.ts';
-import type { AttachmentPorts } from '../../core/remediation/attachment-ports.ts';
+import type { AttachmentPorts } from '../../core/remediation/surroundings/attachment-ports.ts';
 import type { CaptureReader, InstancePower, InstanceReader } from '../../core/remediation/ports.ts';
 
 /*

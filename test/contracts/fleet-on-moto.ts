@@ -14,7 +14,7 @@ import { PutParameterCommand } from '@aws-sdk/client-ssm';
 import { inject } from 'vitest';
 import { createFleetClients, type FleetClients } from '../../aws/fleet/clients.ts';
 import { systemIds } from '../../aws/runtime/system.ts';
-import type { CapturedTarget } from '../../core/remediation/capture.ts';
+import type { CapturedTarget } from '../../core/remediation/surroundings/capture.ts';
 
 const local = inject('localAws');
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };

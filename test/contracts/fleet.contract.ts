@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { tagKeys } from '../../core/inventory/records.ts';
-import type { Capture, CapturedTarget } from '../../core/remediation/capture.ts';
+import type { Capture, CapturedTarget } from '../../core/remediation/surroundings/capture.ts';
 import type {
   AlarmCloner,
   AlarmReader,

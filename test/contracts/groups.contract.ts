@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { GroupChanger, GroupReader, LifecycleHook } from '../../core/remediation/member-ports.ts';
-import type { MemberReleaser } from '../../core/remediation/reaping-ports.ts';
+import type { GroupChanger, GroupReader, LifecycleHook } from '../../core/remediation/surroundings/member-ports.ts';
+import type { MemberReleaser } from '../../core/remediation/reaper/reaping-ports.ts';
 import type { InstanceReader } from '../../core/remediation/ports.ts';
 
 /*

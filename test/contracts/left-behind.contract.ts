@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { tagKeys } from '../../core/inventory/records.ts';
-import type { CommandRunner } from '../../core/remediation/command-ports.ts';
-import type { LeftBehind, SnapshotKeeper } from '../../core/remediation/reaping-ports.ts';
+import type { CommandRunner } from '../../core/remediation/evidence/command-ports.ts';
+import type { LeftBehind, SnapshotKeeper } from '../../core/remediation/reaper/reaping-ports.ts';
 
 /*
  * What the reaper asks and ends, and the agent that evidence is asked of, in memory and behind the AWS adapters alike. Where the emulator

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ImageReader } from '../../core/remediation/ports.ts';
-import type { PreflightReader } from '../../core/remediation/preflight-ports.ts';
+import type { PreflightReader } from '../../core/remediation/preflight/preflight-ports.ts';
 
 /*
  * What is asked before a launch, in memory and behind the AWS adapters alike. Where the emulator (moto with the overlay) is not AWS:

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PermanentError } from '../../core/environment/errors.ts';
 import type { InstancePower, InstanceReader } from '../../core/remediation/ports.ts';
-import type { RecoveryPorts, RecoveryReader } from '../../core/remediation/recovery-ports.ts';
+import type { RecoveryPorts, RecoveryReader } from '../../core/remediation/surroundings/recovery-ports.ts';
 
 /*
  * The gentler ways to repair, in memory and behind the AWS adapters alike. Where the emulator (moto with the overlay) is not AWS:

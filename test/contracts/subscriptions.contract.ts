@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { SubscriptionConfirmer, SubscriptionReader } from '../../core/incidents/subscriptions.ts';
+import type { SubscriptionConfirmer, SubscriptionReader } from '../../core/incidents/fan-out/subscriptions.ts';
 
 /*
  * What is subscribed to a topic, in memory and behind the AWS adapter alike. Where the emulator is not AWS, the suite asserts only what both do:

@@ -12,7 +12,7 @@ import {
 import * as z from 'zod/mini';
 import { SnsSubscriptions } from '../../aws/platform/subscription-reader.ts';
 import type { CompiledCatalog } from '../../core/catalog/schema.ts';
-import { type TopicName, wantedSubscriptions, type WantedSubscription } from '../../core/incidents/subscriptions.ts';
+import { type TopicName, wantedSubscriptions, type WantedSubscription } from '../../core/incidents/fan-out/subscriptions.ts';
 import { until } from '../../sandbox/demo/story.ts';
 import { FAILING_PROGRAM, routeNames } from './incidents-catalog.ts';
 import type { Ground } from './world.ts';

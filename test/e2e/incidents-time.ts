@@ -1,6 +1,6 @@
 import { addSeconds } from '../../core/environment/time.ts';
 import { silenceType } from '../../core/incidents/attention/silence.ts';
-import { deliveryDeskType } from '../../core/incidents/limited-publisher.ts';
+import { deliveryDeskType } from '../../core/incidents/fan-out/limited-publisher.ts';
 import { incidentType } from '../../core/incidents/record.ts';
 import { severities } from '../../core/catalog/schema.ts';
 import { keys } from '../../core/records/keys.ts';

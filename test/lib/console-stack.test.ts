@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
-import { ACKNOWLEDGED_MINUTES, decideAcknowledgement } from '../../core/incidents/acknowledge.ts';
+import { ACKNOWLEDGED_MINUTES, decideAcknowledgement } from '../../core/incidents/lifecycle/acknowledge.ts';
 import { type Incident, incidentSchema } from '../../core/incidents/record.ts';
 import { keys } from '../../core/records/keys.ts';
 import { pauseSchema } from '../../core/remediation/record.ts';

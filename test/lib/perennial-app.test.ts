@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { loadCatalog } from '../../catalog-files/read-catalog.ts';
 import { functionEnvironments } from '../../core/environment/function-environment.ts';
-import { consoleDocuments } from '../../core/incidents/console-links.ts';
+import { consoleDocuments } from '../../core/incidents/messages/console-links.ts';
 import { createPerennialApp, publishable } from '../../lib/perennial-app.ts';
 import { catalogDirectory, parseTemplate, resourcesOf, synthesise } from './template.ts';
 

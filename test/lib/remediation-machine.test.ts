@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { shortestDeadlineSeconds } from './shortest-deadline.ts';
-import { retryDelaySeconds, stepRetries } from '../../core/remediation/step-retries.ts';
+import { retryDelaySeconds, stepRetries } from '../../core/remediation/paths/step-retries.ts';
 import { driverLoop, stepTimeoutSeconds } from '../../lib/remediation-machine.ts';
 import { parseTemplate, resourcesOf, synthesise } from './template.ts';
 

@@ -1,6 +1,6 @@
 import { policySchema } from '../../core/catalog/schema.ts';
-import { deadlineSeconds } from '../../core/remediation/policy.ts';
-import { procedure, type PhaseRow } from '../../core/remediation/procedure.ts';
+import { deadlineSeconds } from '../../core/remediation/guardrails/policy.ts';
+import { procedure, type PhaseRow } from '../../core/remediation/paths/procedure.ts';
 
 const minimums = {
   pendingSeconds: 0,

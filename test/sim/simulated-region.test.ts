@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { PermanentError } from '../../core/environment/errors.ts';
-import type { Capture } from '../../core/remediation/capture.ts';
+import type { Capture } from '../../core/remediation/surroundings/capture.ts';
 import type { InstanceState, LaunchRequest, TargetState } from '../../core/remediation/ports.ts';
 import { VirtualClock } from '../../sim/deterministic.ts';
 import { SimulatedRegion } from '../../sim/simulated-region.ts';

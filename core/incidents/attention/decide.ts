@@ -1,7 +1,7 @@
 import { openWindow } from '../../catalog/maintenance.ts';
 import type { MaintenanceWindow } from '../../catalog/schema.ts';
 import { addSeconds, type Timestamp } from '../../environment/time.ts';
-import { isRequestRule } from '../../remediation/asked.ts';
+import { isRequestRule } from '../../remediation/admission/asked.ts';
 import type { Severity } from '../../signals/signal.ts';
 import type { NotificationChannel } from '../ports.ts';
 import { isOver, type Incident, type Notification, type NotificationStep } from '../record.ts';

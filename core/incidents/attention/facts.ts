@@ -5,7 +5,7 @@ import { present } from '../../environment/present.ts';
 import { keys, lists, partitions } from '../../records/keys.ts';
 import { parseRecord, readAll, readRecord, type RecordType } from '../../records/record-type.ts';
 import type { RecordStore } from '../../records/store.ts';
-import { routesFor } from '../audience.ts';
+import { routesFor } from '../fan-out/audience.ts';
 import { listOpenIncidents, readTimeline } from '../incidents.ts';
 import { type Incident, incidentType, louderOf, type Notification, notificationType, timelineMarkerType } from '../record.ts';
 import { timelineMarkerKey } from '../timeline.ts';

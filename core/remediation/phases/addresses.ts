@@ -1,7 +1,7 @@
-import type { PrimaryInterface } from '../attachment-ports.ts';
-import type { Capture, CapturedElasticIp } from '../capture.ts';
+import type { PrimaryInterface } from '../surroundings/attachment-ports.ts';
+import type { Capture, CapturedElasticIp } from '../surroundings/capture.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
-import { movingElasticIps } from '../reachability.ts';
+import { movingElasticIps } from '../preflight/reachability.ts';
 import { storedCapture } from './capture.ts';
 import { backward, type Direction, forward, left, moveEach, moving, type Progress, stuck, there } from './moving.ts';
 

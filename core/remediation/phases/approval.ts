@@ -1,8 +1,8 @@
 import { addSeconds, secondsBetween } from '../../environment/time.ts';
-import type { GuardrailVerdict } from '../guardrails.ts';
-import { keptOf } from '../kept.ts';
+import type { GuardrailVerdict } from '../guardrails/guardrails.ts';
+import { keptOf } from '../paths/kept.ts';
 import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult, RecordPatch } from '../phase.ts';
-import { reclaimPlace, releasePlace } from '../place.ts';
+import { reclaimPlace, releasePlace } from '../admission/place.ts';
 import { bestCapture } from './capture.ts';
 
 /** The name under which a request that nobody granted is recorded as a veto. */

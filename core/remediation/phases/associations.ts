@@ -1,4 +1,4 @@
-import type { CapturedAssociation } from '../capture.ts';
+import type { CapturedAssociation } from '../surroundings/capture.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { storedCapture } from './capture.ts';
 import { backward, type Direction, forward, left, moveEach, moving, type Progress, there } from './moving.ts';

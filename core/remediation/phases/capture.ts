@@ -1,10 +1,10 @@
 import { addSeconds, secondsBetween } from '../../environment/time.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord, updateRecord } from '../../records/record-type.ts';
-import { type Capture, captureType } from '../capture.ts';
+import { type Capture, captureType } from '../surroundings/capture.ts';
 import type { ObservePhase, ObservePorts, PhaseContext } from '../phase.ts';
-import { allPhasesOf, failureModeOf, phasesAfter, type Traits, traitsOf } from '../procedure.ts';
-import { partsOf } from '../reachability.ts';
+import { allPhasesOf, failureModeOf, phasesAfter, type Traits, traitsOf } from '../paths/procedure.ts';
+import { partsOf } from '../preflight/reachability.ts';
 import { type Remediation, remediationType } from '../record.ts';
 
 /** The record of the remediation that this one takes back; `undefined` when it takes back none, or that record is gone. */

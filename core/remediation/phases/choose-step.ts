@@ -1,7 +1,7 @@
 import type { ObservePhase, ObservePorts, PhaseContext } from '../phase.ts';
-import { chooseNextStep, type PathFacts } from '../path-choice.ts';
-import { isRequested } from '../asked.ts';
-import { failureModeOf, phasesOf, traitsOf } from '../procedure.ts';
+import { chooseNextStep, type PathFacts } from '../paths/path-choice.ts';
+import { isRequested } from '../admission/asked.ts';
+import { failureModeOf, phasesOf, traitsOf } from '../paths/procedure.ts';
 
 /** What the table of paths asks, read now. */
 export async function readPathFacts({ ports, session, policy }: PhaseContext<ObservePorts>): Promise<PathFacts> {

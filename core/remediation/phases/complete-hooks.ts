@@ -1,5 +1,5 @@
-import { decideLifecycleAction, type HookDecision } from '../lifecycle-hooks.ts';
-import type { AutoScalingGroupFacts, LifecycleHook, MemberFacts } from '../member-ports.ts';
+import { decideLifecycleAction, type HookDecision } from '../surroundings/lifecycle-hooks.ts';
+import type { AutoScalingGroupFacts, LifecycleHook, MemberFacts } from '../surroundings/member-ports.ts';
 import type { ActPhase, ActPorts, ObservePorts, PhaseContext } from '../phase.ts';
 import type { Remediation } from '../record.ts';
 import { askedOf, newMembers } from './group-look.ts';

@@ -1,9 +1,9 @@
 import { RetryableError } from '../../environment/errors.ts';
 import { present } from '../../environment/present.ts';
-import type { Capture, CapturedDnsRecord } from '../capture.ts';
+import type { Capture, CapturedDnsRecord } from '../surroundings/capture.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
-import { failureModeOf } from '../procedure.ts';
-import { type Addresses, addressMap, lostAddresses } from '../reachability.ts';
+import { failureModeOf } from '../paths/procedure.ts';
+import { type Addresses, addressMap, lostAddresses } from '../preflight/reachability.ts';
 import type { Remediation } from '../record.ts';
 import { revertedBy, storedCapture } from './capture.ts';
 import { backward, type Direction, forward, left, moveEach, moving, type Progress, stuck, there } from './moving.ts';

@@ -1,5 +1,5 @@
 import { tagKeys } from '../../inventory/records.ts';
-import type { Capture } from '../capture.ts';
+import type { Capture } from '../surroundings/capture.ts';
 import type { ActPhase, ObservePhase } from '../phase.ts';
 import { awaitRunningInstance } from './running.ts';
 

@@ -3,8 +3,8 @@ import { secondsBetween } from '../../environment/time.ts';
 import { addTimelineEvent } from '../../incidents/incidents.ts';
 import { tagKeys } from '../../inventory/records.ts';
 import { maskOf } from '../../signals/mask.ts';
-import { type EvidenceItem, evidenceItem, keepRecord } from '../evidence.ts';
-import { hostScript, readHostReport } from '../host-tools.ts';
+import { type EvidenceItem, evidenceItem, keepRecord } from '../evidence/evidence.ts';
+import { hostScript, readHostReport } from '../evidence/host-tools.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { bestCapture } from './capture.ts';
 

@@ -1,4 +1,4 @@
-import type { AutoScalingGroupFacts, MemberFacts } from '../member-ports.ts';
+import type { AutoScalingGroupFacts, MemberFacts } from '../surroundings/member-ports.ts';
 import type { ObservePorts, PhaseContext } from '../phase.ts';
 import type { Remediation } from '../record.ts';
 

@@ -2,11 +2,11 @@ import { tagKeys } from '../../inventory/records.ts';
 import { imageRecordType } from '../../images/records.ts';
 import { keys, partitions } from '../../records/keys.ts';
 import { parseRecord } from '../../records/record-type.ts';
-import { evaluateGuardrails, know } from '../guardrails.ts';
-import type { ImageChoice } from '../image-choice.ts';
+import { evaluateGuardrails, know } from '../guardrails/guardrails.ts';
+import type { ImageChoice } from '../guardrails/image-choice.ts';
 import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import type { InstanceFacts } from '../ports.ts';
-import { RemediationSession } from '../session.ts';
+import { RemediationSession } from '../driver/session.ts';
 import { guard, readFacts, readMembers, vetoOf } from './guard.ts';
 
 /** Asks the guardrails that apply: to a repair all, to a way back and a drill fewer (the table says which). */

@@ -6,16 +6,16 @@ import { instanceType, tagKeys } from '../../inventory/records.ts';
 import { keys, partitions } from '../../records/keys.ts';
 import { parseRecord, readRecord, type RecordType, updateRecord } from '../../records/record-type.ts';
 import type { RecordKey } from '../../records/store.ts';
-import { drillPlaceOf, isRequested } from '../asked.ts';
-import { openedOnSight } from '../breaker.ts';
-import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, isForGroup, isGroupOver, know, type Known } from '../guardrails.ts';
-import { chooseImage, type ImageChoice } from '../image-choice.ts';
-import { choosePath, type PathChoice } from '../path-choice.ts';
-import { failureModeOf, phasesOf, traitsOf } from '../procedure.ts';
+import { drillPlaceOf, isRequested } from '../admission/asked.ts';
+import { openedOnSight } from '../guardrails/breaker.ts';
+import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, isForGroup, isGroupOver, know, type Known } from '../guardrails/guardrails.ts';
+import { chooseImage, type ImageChoice } from '../guardrails/image-choice.ts';
+import { choosePath, type PathChoice } from '../paths/path-choice.ts';
+import { failureModeOf, phasesOf, traitsOf } from '../paths/procedure.ts';
 import type { InstanceFacts, TargetHealth } from '../ports.ts';
 import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult, RecordPatch } from '../phase.ts';
 import { askApproval } from './approval.ts';
-import { readPauses } from '../switches.ts';
+import { readPauses } from '../guardrails/switches.ts';
 import { type Group, groupType, type PathName, platformType, type Remediation, remediationType, type Slot, slotType } from '../record.ts';
 
 /** What must exist by now, because the claim wrote it. */

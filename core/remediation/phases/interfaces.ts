@@ -1,5 +1,5 @@
-import type { InterfacePlace } from '../attachment-ports.ts';
-import type { CapturedInterface } from '../capture.ts';
+import type { InterfacePlace } from '../surroundings/attachment-ports.ts';
+import type { CapturedInterface } from '../surroundings/capture.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { storedCapture } from './capture.ts';
 import { backward, type Direction, forward, moveEach, moving, type Progress, stuck, there } from './moving.ts';

@@ -1,7 +1,7 @@
 import type { System } from '../../catalog/schema.ts';
 import { PermanentError } from '../../environment/errors.ts';
 import { tagKeys } from '../../inventory/records.ts';
-import type { Capture } from '../capture.ts';
+import type { Capture } from '../surroundings/capture.ts';
 import { InsufficientCapacityError, type LaunchRequest } from '../ports.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import type { Remediation } from '../record.ts';

@@ -1,12 +1,12 @@
 import { PermanentError } from '../../environment/errors.ts';
 import { addSeconds, secondsBetween } from '../../environment/time.ts';
 import { tagKeys } from '../../inventory/records.ts';
-import { nativeRecoveryUntil } from '../path-choice.ts';
+import { nativeRecoveryUntil } from '../paths/path-choice.ts';
 import type { InstanceStatus, TargetHealth } from '../ports.ts';
 import type { ActPhase, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import type { Remediation } from '../record.ts';
-import type { RootSwap } from '../recovery-ports.ts';
-import { keptRootCall } from '../kept-root.ts';
+import type { RootSwap } from '../surroundings/recovery-ports.ts';
+import { keptRootCall } from '../paths/kept-root.ts';
 import { describeTargets, inServicePatch, verification } from './targets.ts';
 
 /*

@@ -1,7 +1,7 @@
 import { PermanentError } from '../../environment/errors.ts';
 import { secondsBetween } from '../../environment/time.ts';
 import { tagKeys } from '../../inventory/records.ts';
-import type { SnapshotFacts } from '../attachment-ports.ts';
+import type { SnapshotFacts } from '../surroundings/attachment-ports.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { storedCapture } from './capture.ts';
 import { dataVolumesOf, isGone } from './volumes.ts';

@@ -1,11 +1,11 @@
 import { PermanentError } from '../../environment/errors.ts';
 import { secondsBetween } from '../../environment/time.ts';
-import type { VolumePlace } from '../attachment-ports.ts';
-import type { Capture, CapturedInterface, CapturedVolume } from '../capture.ts';
+import type { VolumePlace } from '../surroundings/attachment-ports.ts';
+import type { Capture, CapturedInterface, CapturedVolume } from '../surroundings/capture.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
-import { deadlineSeconds } from '../policy.ts';
+import { deadlineSeconds } from '../guardrails/policy.ts';
 import type { InstanceFacts } from '../ports.ts';
-import { rowOf } from '../procedure.ts';
+import { rowOf } from '../paths/procedure.ts';
 import { storedCapture } from './capture.ts';
 import { backward, type Direction, forward, moveEach, moving, type Progress, stuck, there } from './moving.ts';
 

@@ -1,5 +1,5 @@
 import type { Instance } from '@aws-sdk/client-ec2';
-import type { Capture } from '../../../core/remediation/capture.ts';
+import type { Capture } from '../../../core/remediation/surroundings/capture.ts';
 import type { LaunchRequest } from '../../../core/remediation/ports.ts';
 import { type RecordedCall, stubClient } from '../platform/stub-client.ts';
 

@@ -12,7 +12,7 @@ import { findingsOf } from '../../../core/deployments/findings.ts';
 import { deployEventDetailSchema, type DeploymentKind } from '../../../core/deployments/record.ts';
 import { addSeconds } from '../../../core/environment/time.ts';
 import { readTimeline, recordFiring } from '../../../core/incidents/incidents.ts';
-import { composeMessage } from '../../../core/incidents/messages.ts';
+import { composeMessage } from '../../../core/incidents/messages/messages.ts';
 import { CrashError, createWorld, firingOf, opening, scope, shopWeb } from '../incidents/world.ts';
 
 const detail = {

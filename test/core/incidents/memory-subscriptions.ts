@@ -1,5 +1,5 @@
 import { PermanentError } from '../../../core/environment/errors.ts';
-import type { FoundSubscription, SubscriptionConfirmation, SubscriptionConfirmer, SubscriptionReader } from '../../../core/incidents/subscriptions.ts';
+import type { FoundSubscription, SubscriptionConfirmation, SubscriptionConfirmer, SubscriptionReader } from '../../../core/incidents/fan-out/subscriptions.ts';
 
 interface Kept extends FoundSubscription {
   readonly token: string;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PermanentError, RetryableError } from '../../../core/environment/errors.ts';
-import { channelsOf } from '../../../core/incidents/channels.ts';
+import { channelsOf } from '../../../core/incidents/fan-out/channels.ts';
 import { readTimeline } from '../../../core/incidents/incidents.ts';
 import { notify, type NotificationDraft, resendUnanswered } from '../../../core/incidents/notify.ts';
 import { notificationType } from '../../../core/incidents/record.ts';

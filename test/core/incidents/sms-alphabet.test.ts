@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { smsText } from '../../../core/incidents/message-text.ts';
+import { smsText } from '../../../core/incidents/messages/message-text.ts';
 
 /** GSM 03.38 without its extension table, whose characters take two places (https://docs.aws.amazon.com/sms-voice/latest/userguide/sms-limitations-character.html). */
 const oneSeptet = /^[A-Za-z0-9 @$_!"#%&'()*+,\-./:;<=>?]*$/;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CompiledCatalog, System } from '../../../core/catalog/schema.ts';
 import { addSeconds } from '../../../core/environment/time.ts';
-import { runDesk } from '../../../core/incidents/desk.ts';
+import { runDesk } from '../../../core/incidents/lifecycle/desk.ts';
 import { sendDue } from '../../../core/incidents/notify.ts';
 import { type Incident, incidentType } from '../../../core/incidents/record.ts';
 import { partitions } from '../../../core/records/keys.ts';

@@ -5,7 +5,7 @@ import { type InstanceRecord, instanceType, type SystemRecord, systemRecordType 
 import { recordUnlisted, sweep } from '../../../core/inventory/sweep.ts';
 import { keys, partitions } from '../../../core/records/keys.ts';
 import { readAll, readRecord, updateRecord } from '../../../core/records/record-type.ts';
-import { type Capture, captureType } from '../../../core/remediation/capture.ts';
+import { type Capture, captureType } from '../../../core/remediation/surroundings/capture.ts';
 import { remediationType, slotType } from '../../../core/remediation/record.ts';
 import { dump, remediationOf, slotOf } from '../remediation/builders.ts';
 import { testScope, webPolicy, webSystem, webTarget } from '../remediation/world.ts';

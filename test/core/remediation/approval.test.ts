@@ -3,11 +3,11 @@ import { addSeconds } from '../../../core/environment/time.ts';
 import { readTimeline } from '../../../core/incidents/incidents.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord, updateRecord } from '../../../core/records/record-type.ts';
-import { advance } from '../../../core/remediation/driver.ts';
-import { pageUnlessRecovered } from '../../../core/remediation/page.ts';
-import { decidePlace } from '../../../core/remediation/place.ts';
+import { advance } from '../../../core/remediation/driver/driver.ts';
+import { pageUnlessRecovered } from '../../../core/remediation/driver/page.ts';
+import { decidePlace } from '../../../core/remediation/admission/place.ts';
 import { groupType, pauseType, platformType, type Remediation, remediationType, slotType } from '../../../core/remediation/record.ts';
-import { abortRemediation, approveRemediation } from '../../../core/remediation/requests.ts';
+import { abortRemediation, approveRemediation } from '../../../core/remediation/admission/requests.ts';
 import { groupOf } from './builders.ts';
 import { createWorld, driverPorts, OLD, play, readIncident, readRemediation, startOld, testScope, verifyImage, webPolicy, type World } from './world.ts';
 

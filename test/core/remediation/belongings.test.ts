@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PermanentError } from '../../../core/environment/errors.ts';
-import { planReplacement } from '../../../core/remediation/plan.ts';
-import { allPhasesOf } from '../../../core/remediation/procedure.ts';
+import { planReplacement } from '../../../core/remediation/paths/plan.ts';
+import { allPhasesOf } from '../../../core/remediation/paths/procedure.ts';
 import type { Remediation } from '../../../core/remediation/record.ts';
 import { addressOf, allAt, everything, reachableOnly, readyWorld, recordName, statefulSystem, sweepOld } from './belongings.ts';
 import { driverPorts, OLD, play, readRemediation, startOld, testHasher, type World, type Wrap } from './world.ts';

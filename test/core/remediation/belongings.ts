@@ -1,7 +1,7 @@
 import { type System, systemSchema } from '../../../core/catalog/schema.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { updateRecord } from '../../../core/records/record-type.ts';
-import { captureType } from '../../../core/remediation/capture.ts';
+import { captureType } from '../../../core/remediation/surroundings/capture.ts';
 import type { AttachmentSeed } from '../../../sim/simulated-attachments.ts';
 import { createWorld, OLD, testScope, verifyImage, webSystem, type World } from './world.ts';
 

@@ -1,10 +1,10 @@
 import type { RemediationPolicy, System } from '../../../core/catalog/schema.ts';
 import type { StoredRecord } from '../../../core/records/store.ts';
-import { buildRemediation } from '../../../core/remediation/admit.ts';
-import { closedBreaker } from '../../../core/remediation/breaker.ts';
+import { buildRemediation } from '../../../core/remediation/admission/admit.ts';
+import { closedBreaker } from '../../../core/remediation/guardrails/breaker.ts';
 import type { InstanceFacts } from '../../../core/remediation/ports.ts';
 import type { Group, Remediation, Slot } from '../../../core/remediation/record.ts';
-import type { RecoveryCapability } from '../../../core/remediation/recovery-ports.ts';
+import type { RecoveryCapability } from '../../../core/remediation/surroundings/recovery-ports.ts';
 import { type TestStore, testHasher, testScope, webPolicy, webSystem } from './world.ts';
 
 export const NOW = '2026-11-21T09:00:00.000Z';

@@ -5,11 +5,11 @@ import { listOpenIncidents } from '../../../core/incidents/incidents.ts';
 import { instanceType, tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord, updateRecord } from '../../../core/records/record-type.ts';
-import { revertRefusal } from '../../../core/remediation/asked.ts';
+import { revertRefusal } from '../../../core/remediation/admission/asked.ts';
 import { groupType, pauseType, platformType, slotType } from '../../../core/remediation/record.ts';
-import { pastRecoverySeconds } from '../../../core/remediation/history.ts';
-import { allPhasesOf, traitsOf } from '../../../core/remediation/procedure.ts';
-import { decideReap } from '../../../core/remediation/reap.ts';
+import { pastRecoverySeconds } from '../../../core/remediation/hindsight/history.ts';
+import { allPhasesOf, traitsOf } from '../../../core/remediation/paths/procedure.ts';
+import { decideReap } from '../../../core/remediation/reaper/reap.ts';
 import { ask, newest, repaired, sweepAll } from './by-hand.ts';
 import { createWorld, OLD, play, readIncident, readRemediation, startOld, testScope, verifyImage, type World } from './world.ts';
 

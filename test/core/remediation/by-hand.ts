@@ -1,8 +1,8 @@
 import type { CompiledCatalog } from '../../../core/catalog/schema.ts';
 import type { NotificationMessage } from '../../../core/incidents/ports.ts';
 import { sweep } from '../../../core/inventory/sweep.ts';
-import { listRemediations } from '../../../core/remediation/history.ts';
-import { type RequestEvent, requestBody } from '../../../core/remediation/asked.ts';
+import { listRemediations } from '../../../core/remediation/hindsight/history.ts';
+import { type RequestEvent, requestBody } from '../../../core/remediation/admission/asked.ts';
 import type { Remediation } from '../../../core/remediation/record.ts';
 import { readSignals } from '../../../core/signals/normalise.ts';
 import { type IntakeResult, takeIn } from '../../../core/signals/intake.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tagKeys } from '../../../core/inventory/records.ts';
-import { readEvidence } from '../../../core/remediation/evidence.ts';
+import { readEvidence } from '../../../core/remediation/evidence/evidence.ts';
 import { createWorld, driverPorts, OLD, play, readRemediation, startOld, testScope, verifyImage, type World, type Wrap } from './world.ts';
 
 /** Crashes once, before or after call `at` of the ports that evidence is taken with, or of the store. */

@@ -1,7 +1,7 @@
 import { recordFiring } from '../../../core/incidents/incidents.ts';
 import { tagKeys } from '../../../core/inventory/records.ts';
 import type { RecordStore } from '../../../core/records/store.ts';
-import { admit } from '../../../core/remediation/admit.ts';
+import { admit } from '../../../core/remediation/admission/admit.ts';
 import type { GroupSeed } from '../../../sim/simulated-groups.ts';
 import { createWorld, testHasher, testScope, unhealthySignal, webTarget, type World, type Wrap } from './world.ts';
 

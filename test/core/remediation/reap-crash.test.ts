@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reapAll } from '../../../core/remediation/reap.ts';
+import { reapAll } from '../../../core/remediation/reaper/reap.ts';
 import { remediationOf } from './builders.ts';
 import { createReapingWorld, failedLaunch, HOURS_AGO, type ReapingWorld } from './reaping-world.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Log } from '../../../core/environment/ports.ts';
 import { keys } from '../../../core/records/keys.ts';
-import { reapAll } from '../../../core/remediation/reap.ts';
+import { reapAll } from '../../../core/remediation/reaper/reap.ts';
 import { remediationOf } from './builders.ts';
 import { createReapingWorld, failedLaunch, HOURS_AGO, type ReapingWorld } from './reaping-world.ts';
 import { testScope } from './world.ts';

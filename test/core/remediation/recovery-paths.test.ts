@@ -4,7 +4,7 @@ import { addSeconds } from '../../../core/environment/time.ts';
 import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { readRecord } from '../../../core/records/record-type.ts';
-import { decideVolume } from '../../../core/remediation/reap-leftovers.ts';
+import { decideVolume } from '../../../core/remediation/reaper/reap-leftovers.ts';
 import { pauseType, type Remediation, slotType } from '../../../core/remediation/record.ts';
 import { writePause } from './pausing.ts';
 import { createWorld, driverPorts, OLD, play, readIncident, readRemediation, startOld, testScope, verifyImage, type World } from './world.ts';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { tagKeys } from '../../../core/inventory/records.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { readRecord } from '../../../core/records/record-type.ts';
-import { paths, phasesOf, rowOf, traitsOf } from '../../../core/remediation/procedure.ts';
+import { paths, phasesOf, rowOf, traitsOf } from '../../../core/remediation/paths/procedure.ts';
 import { type PhaseName, type Remediation, slotType } from '../../../core/remediation/record.ts';
 import type { AttachmentSeed } from '../../../sim/simulated-attachments.ts';
 import { allAt, everything, reachableOnly, readyWorld, sweepOld } from './belongings.ts';

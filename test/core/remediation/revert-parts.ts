@@ -1,6 +1,6 @@
 import { PermanentError } from '../../../core/environment/errors.ts';
 import { present } from '../../../core/environment/present.ts';
-import type { DriverPorts } from '../../../core/remediation/driver.ts';
+import type { DriverPorts } from '../../../core/remediation/driver/driver.ts';
 import type { Remediation } from '../../../core/remediation/record.ts';
 import type { AttachmentSeed } from '../../../sim/simulated-attachments.ts';
 import { readyWorld, zone } from './belongings.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys } from '../../../core/records/keys.ts';
 import { updateRecord } from '../../../core/records/record-type.ts';
-import { resumeCauses } from '../../../core/remediation/cause-breaker.ts';
+import { resumeCauses } from '../../../core/remediation/guardrails/cause-breaker.ts';
 import { platformType } from '../../../core/remediation/record.ts';
 import { type Fleet, fleet, ownEvent, type Seed } from './fleet-world.ts';
 import { testScope } from './world.ts';

@@ -10,7 +10,7 @@ import { sweep } from '../../../core/inventory/sweep.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord, updateRecord } from '../../../core/records/record-type.ts';
 import type { RecordStore } from '../../../core/records/store.ts';
-import { listRemediations } from '../../../core/remediation/history.ts';
+import { listRemediations } from '../../../core/remediation/hindsight/history.ts';
 import { groupType, pauseType, remediationType, slotType } from '../../../core/remediation/record.ts';
 import { type IntakePorts, type IntakeResult, takeIn } from '../../../core/signals/intake.ts';
 import { signalRecordType } from '../../../core/signals/record.ts';

@@ -1,4 +1,4 @@
-import { readOpenSloFile } from '../../../core/catalog/openslo-file.ts';
+import { readOpenSloFile } from '../../../core/catalog/openslo/openslo-file.ts';
 import type { BudgetLedger, Evaluation } from '../../../core/slo/evaluate-points.ts';
 import { evaluateLedger } from '../../../core/slo/evaluate-points.ts';
 import { readPoints } from '../../../core/slo/points.ts';

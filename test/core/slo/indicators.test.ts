@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { perennialIndicatorSchema } from '../../../core/catalog/openslo-sources.ts';
+import { perennialIndicatorSchema } from '../../../core/catalog/openslo/openslo-sources.ts';
 import { indicatorReading, MAX_WATCHED_INSTANCES } from '../../../core/slo/indicators.ts';
 
 const subjects = {

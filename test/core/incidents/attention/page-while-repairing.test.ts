@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Incident } from '../../../../core/incidents/record.ts';
-import { createJournal, tellPeople } from '../../../../core/remediation/journal.ts';
+import { createJournal, tellPeople } from '../../../../core/remediation/driver/journal.ts';
 import { type Remediation, remediationType } from '../../../../core/remediation/record.ts';
 import { keys } from '../../../../core/records/keys.ts';
 import { createRecord } from '../../../../core/records/record-type.ts';

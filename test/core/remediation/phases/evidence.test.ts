@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { PermanentError, RetryableError } from '../../../../core/environment/errors.ts';
 import { readTimeline } from '../../../../core/incidents/incidents.ts';
-import { type EvidenceRecord, readEvidence } from '../../../../core/remediation/evidence.ts';
-import { hostTools } from '../../../../core/remediation/host-tools.ts';
+import { type EvidenceRecord, readEvidence } from '../../../../core/remediation/evidence/evidence.ts';
+import { hostTools } from '../../../../core/remediation/evidence/host-tools.ts';
 import type { ActPorts, PhaseResult } from '../../../../core/remediation/phase.ts';
 import { evidence } from '../../../../core/remediation/phases/evidence.ts';
 import { remediationType } from '../../../../core/remediation/record.ts';
-import { RemediationSession } from '../../../../core/remediation/session.ts';
+import { RemediationSession } from '../../../../core/remediation/driver/session.ts';
 import { keys } from '../../../../core/records/keys.ts';
 import { createRecord } from '../../../../core/records/record-type.ts';
 import { remediationOf } from '../builders.ts';

@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ladderSteps } from '../../../../core/catalog/schema.ts';
+import { capabilityRows, replacementRowOf } from '../../../../core/remediation/guardrails/capability.ts';
+import { chooseNextStep, choosePath, ladderOf, nativeRecoveryUntil, type PathFacts, pathRows } from '../../../../core/remediation/paths/path-choice.ts';
+import type { InstanceFacts, InstanceStatus } from '../../../../core/remediation/ports.ts';
+import type { RecoveryCapability } from '../../../../core/remediation/surroundings/recovery-ports.ts';
+import { instanceFacts, NOW, plainCapability } from '../builders.ts';
+import { webPolicy } from '../world.ts';
+
+const wholeLadder = { ladder: ['restart', 'reboot', 'root-swap', 'replace'], restartProcess: { service: 'web' } };
+const status = (system: InstanceStatus['system'], instance: InstanceStatus['instance'], impairedSince = '2026-11-21T08:55:00.000Z'): InstanceStatus => ({
+  instanceId: 'i-0000000000000001',
+  system,
+  instance,
+  impairedSince,
+});
+
+interface Case {
+  readonly spec?: Readonly<Record<string, unknown>>;
+  readonly instance?: Partial<InstanceFacts>;
+  readonly capability?: Partial<RecoveryCapability>;
+  readonly status?: InstanceStatus;
+  readonly facts?: Partial<PathFacts>;
+}
+
+function factsOf(given: Case): PathFacts {
+  return {
+    now: NOW,
+    policy: webPolicy(given.spec).spec,
+    isFenced: false,
+    isRequested: false,
+    isGroupMember: false,
+    instance: instanceFacts(given.instance),
+    status: given.status ?? status('ok', 'ok'),
+    capability: { ...plainCapability, ...given.capability },
+    ...given.facts,
+  };
+}
+
+/** `path then next, next` or `none`. */
+function chosen(given: Case): string {
+  const choice = choosePath(factsOf(given));
+  return choice.kind === 'none' ? 'none' : [choice.path, ...choice.nextPaths].join(' → ');
+}
+
+const instanceFails = status('ok', 'impaired');
+const systemFails = status('impaired', 'impaired');
+const online = { isManagedOnline: true };
+
+const rows: readonly (readonly [row: (typeof pathRows)[number]['path'], what: string, given: Case, path: string])[] = [
+  ['group-member', 'a member', { facts: { isGroupMember: true } }, 'group-member'],
+  ['group-member', 'a member whose system check fails: EC2 recovers no members', { facts: { isGroupMember: true }, status: systemFails }, 'group-member'],
+  ['group-member', 'a member on Spot', { facts: { isGroupMember: true }, instance: { lifecycle: 'spot' } }, 'group-member'],
+  ['native-recovery', 'a failing system check', { status: systemFails }, 'native-recovery → replace'],
+  [
+    'native-recovery',
+    'the ladder comes after it, without what keeps the host',
+    { status: systemFails, spec: wholeLadder, capability: online },
+    'native-recovery → replace',
+  ],
+  ['native-recovery', 'a type that EC2 does not recover', { status: systemFails, capability: { isRecoveredByEc2: false } }, 'replace'],
+  ['native-recovery', 'its time is over', { status: status('impaired', 'ok', '2026-11-21T08:50:00.000Z') }, 'replace'],
+  ['native-recovery', 'a second before its time is over', { status: status('impaired', 'ok', '2026-11-21T08:50:01.000Z') }, 'native-recovery → replace'],
+  ['native-recovery', 'a policy that gives it no time', { status: systemFails, spec: { nativeRecoverySeconds: 0 } }, 'replace'],
+  ['restart', 'the whole ladder', { spec: wholeLadder, capability: online }, 'restart → reboot → replace'],
+  ['restart', 'an agent that does not answer', { spec: wholeLadder }, 'reboot → replace'],
+  ['restart', 'no declared service', { spec: { ladder: ['restart', 'replace'] }, capability: online }, 'replace'],
+  ['restart', 'a ladder in another order', { spec: { ...wholeLadder, ladder: ['reboot', 'restart'] }, capability: online }, 'reboot → restart'],
+  ['reboot', 'an instance check that fails', { spec: { ladder: ['reboot', 'replace'] }, status: instanceFails }, 'reboot → replace'],
+  ['reboot', 'an instance that does not run', { spec: { ladder: ['reboot', 'replace'] }, instance: { state: 'stopped' } }, 'replace'],
+  ['root-swap', 'identity must be kept', { spec: { keepIdentity: true }, status: instanceFails }, 'root-swap → replace'],
+  ['root-swap', 'the ladder names it', { spec: wholeLadder, status: instanceFails }, 'reboot → root-swap → replace'],
+  ['root-swap', 'its instance check passes', { spec: { keepIdentity: true } }, 'replace'],
+  ['root-swap', 'its system check fails', { spec: { keepIdentity: true }, status: systemFails, capability: { isRecoveredByEc2: false } }, 'replace'],
+  ['root-swap', 'bare metal', { spec: { keepIdentity: true }, status: instanceFails, capability: { isBareMetal: true } }, 'replace'],
+  ['root-swap', 'a Marketplace product', { spec: { keepIdentity: true }, status: instanceFails, capability: { hasProductCode: true } }, 'replace'],
+  ['root-swap', 'a root on instance store', { spec: { keepIdentity: true }, status: instanceFails, instance: { rootDeviceType: 'instance-store' } }, 'replace'],
+  ['replace', 'anything else (S0-15)', {}, 'replace'],
+  [
+    'replace',
+    'a gone instance, whatever the ladder',
+    { spec: wholeLadder, facts: { instance: undefined, status: undefined, capability: undefined } },
+    'replace',
+  ],
+  ['replace', 'a person asked for it', { spec: wholeLadder, capability: online, status: systemFails, facts: { isRequested: true } }, 'replace'],
+  ['replace', 'a Spot Instance on its own', { instance: { lifecycle: 'spot' } }, 'none'],
+  ['replace', 'a Spot Instance may still be rebooted', { instance: { lifecycle: 'spot' }, spec: { ladder: ['reboot', 'replace'] } }, 'reboot'],
+  ['replace', 'stop protection', { capability: { isStopProtected: true } }, 'none'],
+  ['replace', 'termination protection', { capability: { isTerminationProtected: true } }, 'replace'],
+  ['replace', 'a ladder without it', { spec: { ladder: ['reboot'] }, status: status('impaired', 'ok', '2026-11-20T00:00:00.000Z') }, 'none'],
+  ['replace', 'nothing follows it', { spec: { ladder: ['replace', 'reboot'] } }, 'replace'],
+];
+
+describe('the choice of a path', () => {
+  it.each(rows)('%s: %s', (_row, _what, given, path) => {
+    expect(chosen(given)).toBe(path);
+  });
+
+  it('has a case for every row, each with its authority', () => {
+    expect(new Set(rows.map(([row]) => row))).toEqual(new Set(pathRows.map(({ path }) => path)));
+    for (const { authority } of pathRows) expect(authority).toMatch(/^https:\/\/docs\.aws\.amazon\.com\/|^design\.md section 7/);
+  });
+
+  it('says why, and what it left out and why', () => {
+    const choice = choosePath(factsOf({ spec: wholeLadder, status: instanceFails }));
+    expect(choice).toMatchObject({
+      kind: 'chosen',
+      reason: 'a reboot keeps everything but what is in memory; left out: restart (its Systems Manager agent does not answer)',
+      skipped: [
+        { path: 'native-recovery', reason: 'its system check does not fail' },
+        { path: 'restart', reason: 'its Systems Manager agent does not answer' },
+      ],
+    });
+  });
+
+  it('gives EC2 ten minutes since the first failed check, not since now (design section 7)', () => {
+    expect(nativeRecoveryUntil(systemFails, webPolicy().spec, NOW)).toBe('2026-11-21T09:05:00.000Z');
+    expect(choosePath(factsOf({ status: systemFails }))).toMatchObject({
+      reason: 'its system check fails, and EC2 may recover it by itself until 2026-11-21T09:05:00.000Z',
+    });
+  });
+
+  it('puts the root swap right before the replacement where identity must be kept', () => {
+    expect(ladderOf({ ladder: ['reboot', 'replace'], keepIdentity: true })).toEqual(['reboot', 'root-swap', 'replace']);
+    expect(ladderOf({ ladder: ['reboot'], keepIdentity: true })).toEqual(['reboot']);
+  });
+
+  it('never takes a step twice, never one that the policy does not name, and nothing after a replacement', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.constantFrom(...ladderSteps), { minLength: 1 }),
+        fc.boolean(),
+        fc.boolean(),
+        fc.constantFrom('ok', 'impaired'),
+        fc.constantFrom('ok', 'impaired'),
+        (ladder, isManagedOnline, keepIdentity, system, instance) => {
+          const choice = choosePath(
+            factsOf({ spec: { ...wholeLadder, ladder, keepIdentity }, capability: { isManagedOnline }, status: status(system, instance) }),
+          );
+          const steps = choice.kind === 'none' ? [] : [choice.path, ...choice.nextPaths];
+          expect(new Set(steps).size).toBe(steps.length);
+          expect(
+            steps
+              .filter((step) => step !== 'native-recovery')
+              .every((step) => ladder.some((named) => named === step) || (keepIdentity && step === 'root-swap')),
+          ).toBe(true);
+          expect(steps.indexOf('replace')).toBe(steps.includes('replace') ? steps.length - 1 : -1);
+          if (system === 'impaired') expect(steps).not.toContain('reboot');
+        },
+      ),
+    );
+  });
+});
+
+describe('the table of capabilities', () => {
+  const plain = { instance: instanceFacts(), isGroupMember: false, isFenced: false, capability: plainCapability };
+  const cases = [
+    ['group member', { ...plain, isGroupMember: true }, 'pass'],
+    ['gone', { ...plain, instance: undefined, capability: undefined }, 'pass'],
+    ['Spot Instance on its own', { ...plain, instance: instanceFacts({ lifecycle: 'spot' }) }, 'veto'],
+    ['instance-store root, one at a time', { ...plain, isFenced: true, instance: instanceFacts({ rootDeviceType: 'instance-store' }) }, 'veto'],
+    ['instance-store root', { ...plain, instance: instanceFacts({ rootDeviceType: 'instance-store' }) }, 'approve'],
+    ['stop protection', { ...plain, capability: { ...plainCapability, isStopProtected: true } }, 'veto'],
+    ['termination protection', { ...plain, capability: { ...plainCapability, isTerminationProtected: true } }, 'pass'],
+    ['On-Demand with an EBS root', plain, 'pass'],
+  ] as const;
+
+  it.each(cases)('%s', (kind, facts, verdict) => {
+    expect(replacementRowOf(facts)).toMatchObject({ kind, verdict });
+  });
+
+  it('has a case for every row', () => {
+    expect(cases.map(([kind]) => kind)).toEqual(capabilityRows.map(({ kind }) => kind));
+  });
+});
+
+describe('the next step of the ladder', () => {
+  it('waits for EC2 when the host has begun to fail meanwhile, and goes on after its time', () => {
+    const failing = factsOf({ status: systemFails, spec: wholeLadder });
+    expect(chooseNextStep(failing, ['replace'])).toMatchObject({ kind: 'chosen', path: 'native-recovery', nextPaths: ['replace'] });
+    const late = factsOf({ status: status('impaired', 'impaired', '2026-11-21T08:40:00.000Z'), spec: wholeLadder });
+    expect(chooseNextStep(late, ['replace'])).toMatchObject({ kind: 'chosen', path: 'replace' });
+  });
+
+  it('says nothing of EC2 while the host is well', () => {
+    expect(chooseNextStep(factsOf({ status: instanceFails, spec: wholeLadder }), ['root-swap', 'replace'])).toMatchObject({ path: 'root-swap', skipped: [] });
+  });
+});

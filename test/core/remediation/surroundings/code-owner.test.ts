@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { composeDriftMessage } from '../../../../core/incidents/messages/drift.ts';
+import { codeOwnerOf } from '../../../../core/remediation/surroundings/code-owner.ts';
+import { remediationOf } from '../builders.ts';
+import { createWorld, OLD, play, startOld, webTarget } from '../world.ts';
+
+describe('who describes an instance as code', () => {
+  it.each([
+    [
+      { 'aws:cloudformation:stack-name': 'shop', 'aws:cloudformation:logical-id': 'Web3' },
+      { tool: 'CloudFormation', reference: 'stack shop, logical id Web3' },
+    ],
+    [{ 'aws:cloudformation:stack-name': 'shop' }, { tool: 'CloudFormation', reference: 'stack shop' }],
+    [{ ManagedBy: 'Terraform' }, { tool: 'Terraform', reference: 'no workspace or address in its tags' }],
+    [
+      { terraform: 'true', 'terraform:address': 'aws_instance.web[2]' },
+      { tool: 'Terraform', reference: 'address aws_instance.web[2]' },
+    ],
+    [
+      { tf_workspace: 'prod', 'aws:cloudformation:stack-name': 's' },
+      { tool: 'CloudFormation', reference: 'stack s' },
+    ],
+    [{ tf_workspace: 'prod' }, { tool: 'Terraform', reference: 'workspace prod' }],
+    [{ Name: 'web', ManagedBy: 'hand', terraform: 'false' }, undefined],
+  ])('of tags %j is %j', (tags, owner) => {
+    expect(codeOwnerOf(tags)).toEqual(owner);
+  });
+
+  it('is told once which instance took the place, and what to do before the next apply', () => {
+    const remediation = { ...remediationOf({}, { imageId: 'ami-v2' }), newInstanceId: 'i-new' };
+    const { text, subject } = composeDriftMessage(remediation, { tool: 'Terraform', reference: 'workspace prod' });
+    expect(subject.length).toBeLessThanOrEqual(100);
+    expect(text).toMatch(/i-new replaced i-0000000000000001.*\n[^]*workspace prod[^]*terraform import/);
+  });
+});
+
+describe('a replacement of an instance that a stack describes', () => {
+  it('sends a drift notice beside the recovery, and none where nobody describes it', async () => {
+    for (const tags of [{ 'aws:cloudformation:stack-name': 'shop' }, {}]) {
+      const world = createWorld();
+      world.region.addInstance({
+        instanceId: OLD,
+        imageId: 'ami-v1',
+        tags: { 'perennial:system': 'shop-web', 'perennial:role': 'web', ...tags },
+        launchedAt: '2026-11-20T09:00:00.000Z',
+        targets: [webTarget],
+      });
+      world.region.setTargetUnhealthy(OLD, true);
+      await play(world, await startOld(world));
+      const drift = world.sent.filter(({ data }) => data['step'] === 'drift');
+      expect(drift.map(({ data }) => data['oldInstanceId'])).toEqual(Object.keys(tags).length === 0 ? [] : [OLD]);
+    }
+  });
+});
