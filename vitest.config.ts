@@ -16,12 +16,13 @@ const onLocalAws = {
   hookTimeout: 480_000,
 };
 
-/** The stories of repairs have a local AWS of their own. */
+/** The stories of repairs have a local AWS of their own; the contracts come after them there, so that both have about as much to do. */
 const repairs = 'test/e2e/repairs.test.ts';
+const contracts = 'test/**/*.contract.test.ts';
 
 /**
  * `unit`: the quick inner loop. `template`: rules over the synthesised CDK app. `slow`: pure, but thousands of runs. `local-aws` and
- * `local-aws-repairs`: contracts and end to end, each project on one local AWS that is started once.
+ * `local-aws-repairs`: end to end and contracts, each project on one local AWS that is started once.
  */
 export default defineConfig({
   test: {
@@ -64,11 +65,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { ...onLocalAws, name: 'local-aws', include: ['test/**/*.contract.test.ts', 'test/e2e/**/*.test.ts'], exclude: [repairs, 'node_modules/**'] },
+        test: { ...onLocalAws, name: 'local-aws', include: ['test/e2e/**/*.test.ts'], exclude: [repairs, 'node_modules/**'] },
       },
       {
         extends: true,
-        test: { ...onLocalAws, name: 'local-aws-repairs', include: [repairs] },
+        test: { ...onLocalAws, name: 'local-aws-repairs', include: [repairs, contracts] },
       },
     ],
   },

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Document, parseAllDocuments, stringify } from 'yaml';
+import { budgetDocuments } from './budget-catalog.ts';
 import { incidentDocuments } from './incidents-catalog.ts';
 
 /*
@@ -168,4 +169,5 @@ export function writeCatalog(projectFolder: string, folder: string): void {
   writeFileSync(join(folder, 'demo.yaml'), demoDocuments(projectFolder));
   writeFileSync(join(folder, 'repairs.yaml'), yamlOf(testSystems.flatMap(documentsOf)));
   writeFileSync(join(folder, 'incidents.yaml'), yamlOf(incidentDocuments));
+  writeFileSync(join(folder, 'budget.yaml'), yamlOf(budgetDocuments));
 }
