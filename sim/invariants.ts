@@ -391,8 +391,11 @@ export const invariants: readonly Invariant[] = [
     name: 'page armed first',
     sentence: 'A one-time "page anyway" is armed before the execution starts',
     onEffect: (witness, effect) =>
-      // Nobody waits for a drill: what becomes of it is told when it ends.
-      effect.kind === 'execute' && !witness.world.pagesArmed.has(effect.subject) && witness.world.remediation(effect.subject)?.isDrill !== true
+      // Nobody waits for a drill: what becomes of it is told when it ends. What the reaper starts again hours later has paged already.
+      effect.kind === 'execute' &&
+      !witness.world.pagesArmed.has(effect.subject) &&
+      !witness.world.published.has(`${effect.subject}:page-anyway`) &&
+      witness.world.remediation(effect.subject)?.isDrill !== true
         ? `the execution of ${effect.subject} starts and no page is armed`
         : undefined,
   },

@@ -13,4 +13,5 @@ export const onceFailingSeeds: readonly { readonly seed: number; readonly scenar
   { seed: 5331, why: 'A catalog without the system, published in mid-repair: undone by what was declared at the claim' },
   { seed: 760, why: 'A failed probe was forgotten when the breaker closed for a calm that was only heard of' },
   { seed: 7071, why: 'A host that began to fail after the last gentle step was not left to EC2' },
+  { seed: 9901, why: 'A claim without an armed page, started again by the reaper, which pages first' },
 ];
