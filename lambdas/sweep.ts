@@ -5,7 +5,7 @@ import { createMeter } from '../aws/runtime/metrics.ts';
 import { createPlatform } from '../aws/runtime/platform.ts';
 import { createChores } from '../aws/runtime/sweep-chores.ts';
 import { sendDigest } from '../core/incidents/learning/digest.ts';
-import { resendUnanswered } from '../core/incidents/notify.ts';
+import { sendDue } from '../core/incidents/notify.ts';
 import { sweep, type SweepSummary } from '../core/inventory/sweep.ts';
 import { retryRepairs } from '../core/remediation/admission/retry.ts';
 
@@ -19,7 +19,7 @@ const doChores = createChores(platform, environment, meter);
 export async function handler(): Promise<SweepSummary> {
   const catalog = await platform.catalog();
   const summary = await sweep(ports, catalog);
-  const failed = [...(await resendUnanswered(platform)), ...(await sendDigest(platform))].filter(({ kind }) => kind === 'failed');
+  const failed = [...(await sendDue(platform)), ...(await sendDigest(platform))].filter(({ kind }) => kind === 'failed');
   if (failed.length > 0) platform.log.error('Notifications could not be sent', { failed });
   const retries = await retryRepairs(ports, catalog);
   platform.log[retries.problems.length === 0 ? 'info' : 'error']('Repairs that are tried again', { ...retries });

@@ -1,6 +1,6 @@
 import { PermanentError, RetryableError } from '../core/environment/errors.ts';
 import type { Timestamp } from '../core/environment/time.ts';
-import { resendUnanswered } from '../core/incidents/notify.ts';
+import { sendDue } from '../core/incidents/notify.ts';
 import { pollImpaired } from '../core/inventory/impaired-poll.ts';
 import { sweep } from '../core/inventory/sweep.ts';
 import { advance, type DriverPorts, type GiveUp } from '../core/remediation/driver/driver.ts';
@@ -395,7 +395,7 @@ export class Play {
 
   async #afterSweep(ports: SimulatedPorts): Promise<void> {
     const { world } = this;
-    await resendUnanswered({ ...world.base('sweep'), ...ports });
+    await sendDue({ ...world.base('sweep'), ...ports });
     const { retried } = await retryRepairs({ ...world.base('sweep'), ...ports }, world.catalog);
     if (retried.length > 0) this.say('sweep', `tried again: ${retried.join(', ')}`);
   }

@@ -1,5 +1,5 @@
 import { type CloudWatchClient, DescribeAlarmsCommand, ListTagsForResourceCommand, type MetricAlarm, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
-import { matchesGlob } from '../../core/catalog/findings.ts';
+import { matchesGlob } from '../../core/catalog/glob.ts';
 import { PermanentError } from '../../core/environment/errors.ts';
 import { present } from '../../core/environment/present.ts';
 import { tagKeys } from '../../core/inventory/records.ts';

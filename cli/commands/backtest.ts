@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as z from 'zod/mini';
 import { systemClock, systemHasher } from '../../aws/runtime/system.ts';
 import { checkDirectory } from '../../catalog-files/read-catalog.ts';
-import { matchesGlob } from '../../core/catalog/findings.ts';
+import { matchesGlob } from '../../core/catalog/glob.ts';
 import type { CatalogContent, System } from '../../core/catalog/schema.ts';
 import type { Scope } from '../../core/environment/ports.ts';
 import { addSeconds } from '../../core/environment/time.ts';

@@ -1,5 +1,6 @@
 import { isReferenced, type ReadDocument } from './documents.ts';
 import { durationSeconds, targetRatio } from './durations.ts';
+import { matchesGlob } from './glob.ts';
 import type { ServiceLevelObjective } from './openslo/openslo.ts';
 import { availabilityObjective } from './openslo/openslo-defaults.ts';
 import type { DataSource } from './openslo/openslo-indicator.ts';
@@ -44,21 +45,6 @@ function systemFindings(system: System): readonly Complaint[] {
       : []),
     ...(promised === undefined ? [] : objectiveFinding(promised, 0, system).map((finding) => ({ ...finding, path: ['spec', 'availability'], key: 'target' }))),
   ];
-}
-
-/** Whether `name` fits a pattern in which `*` stands for any characters. */
-export function matchesGlob(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  const last = rest.pop();
-  if (last === undefined) return pattern === name;
-  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
-  let position = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, position);
-    if (found < 0) return false;
-    position = found + part.length;
-  }
-  return position <= name.length - last.length;
 }
 
 function policyFindings({ spec }: RemediationPolicy, systems: ReadonlyMap<string, System>): readonly Complaint[] {

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { isTimeZone } from '../environment/wall-clock.ts';
 import { durationSeconds } from './durations.ts';
 import {
   emailSchema,
@@ -314,14 +315,6 @@ export type NotificationRoute = z.infer<typeof routeSchema>;
 
 /** Minutes, hours, days, months and weekdays; whether they name a moment at all is asked when the catalog is checked (schedules.ts). */
 const cronSchema = z.string().check(z.maxLength(100), z.regex(/^\S+( \S+){4}$/, broken('cron')));
-
-function isTimeZone(timeZone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
 
 const momentSchema = z.string().check(z.maxLength(40), z.regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/, broken('moment')));
 

@@ -61,7 +61,7 @@ const MAX_ERROR_CHARACTERS = 500;
 
 /**
  * Tells people once: intent → publish → outcome (design.md section 4). Publishing has no idempotency, so that a crash between
- * publish and outcome costs one repeat, marked as such; a crash before it is caught up by {@link resendUnanswered}.
+ * publish and outcome costs one repeat, marked as such; a crash before it is caught up by {@link sendDue}.
  *
  * A publisher that fails stops nobody: the notification stays on the list of unanswered ones, with the error, and is sent
  * again after 60 s. What may wait, or is muted, waits for {@link sendDue} (docs/adr/0015-attention.md).
@@ -262,9 +262,4 @@ export async function sendDue(ports: NotifyPorts, catalog?: AttentionCatalog): P
   for (const reminder of await dueReminders(ports, shared)) results.push(await sendNow(ports, reminder));
   await noteFlapping(ports, shared);
   return results;
-}
-
-/** What {@link sendDue} was called before anything could wait. */
-export async function resendUnanswered(ports: NotifyPorts): Promise<readonly NotifyResult[]> {
-  return sendDue(ports);
 }

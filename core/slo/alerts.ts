@@ -6,6 +6,7 @@ import type { Evaluation } from './evaluate-points.ts';
 import { numberOf } from './exact.ts';
 import { exhaustionOf, spokenBudget } from './exhaustion.ts';
 import { spokenDuration } from './explain.ts';
+import { percentTo } from './percent.ts';
 import type { ObjectiveHead, StoredAlert } from './state.ts';
 
 /*
@@ -118,17 +119,13 @@ function burnReason(evaluation: Evaluation, figures: ObjectiveHead['budget'], le
   return `${paceReason(evaluation, figures, longWindowSeconds, now)} It burns ${long} and ${short}; more than ${limit} is too fast`;
 }
 
-function percent(ratio: number): string {
-  return `${Number((ratio * 100).toFixed(1))} %`;
-}
-
 interface Telling {
   readonly detailType: string;
   readonly detail: Readonly<Record<string, string>>;
 }
 
 function tellingOf(name: AlertName, level: string, evaluation: Evaluation, figures: ObjectiveHead['budget'], now: Timestamp): Telling {
-  const left = percent(evaluation.budgetRemainingRatio);
+  const left = percentTo(evaluation.budgetRemainingRatio, 1);
   if (level === 'none')
     return { detailType: 'Budget Recovered', detail: { ...(name === 'burn' ? {} : { alert: name }), reason: `${left} of the budget are left` } };
   const { budgetSeconds, windowSeconds } = figures;
@@ -141,7 +138,7 @@ function tellingOf(name: AlertName, level: string, evaluation: Evaluation, figur
         detail: { reason: `${left} of ${spokenBudget(budgetSeconds, windowSeconds)} are left. ${paceReason(evaluation, figures, HOUR_SECONDS, now)}` },
       };
     case 'spent': {
-      const over = evaluation.budgetRemainingRatio < 0 ? `, and ${percent(-evaluation.budgetRemainingRatio)} more` : '';
+      const over = evaluation.budgetRemainingRatio < 0 ? `, and ${percentTo(-evaluation.budgetRemainingRatio, 1)} more` : '';
       return {
         detailType: 'Budget Exhausted',
         detail: { reason: `${spokenBudget(budgetSeconds, windowSeconds)} are gone${over}: deploys are answered "freeze" until it is earned back` },

@@ -1,4 +1,5 @@
 import { addSeconds, secondsBetween, type Timestamp } from '../environment/time.ts';
+import { percentTo } from './percent.ts';
 
 /** What was left of a budget at a moment. */
 export interface BudgetPoint {
@@ -49,10 +50,6 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
-function percent(ratio: number): string {
-  return `${Number((ratio * 100).toFixed(1))} %`;
-}
-
 /** A budget holds its value until the next point, so the line goes in steps. */
 function stepsOf(points: readonly BudgetPoint[], { x, y }: Scale, to: Timestamp): string {
   const [first, ...rest] = points;
@@ -75,7 +72,7 @@ function gridOf(chart: BudgetChart, scale: Scale): readonly string[] {
   const rows = ratios.map((ratio) => {
     const y = scale.y(ratio);
     const isSpent = ratio === 0;
-    return `<line class="${isSpent ? 'spent' : 'grid'}" x1="${plot.left}" x2="${plot.right}" y1="${y}" y2="${y}"/><text class="label" x="${plot.left - 8}" y="${y + 4}" text-anchor="end">${percent(ratio)}</text>`;
+    return `<line class="${isSpent ? 'spent' : 'grid'}" x1="${plot.left}" x2="${plot.right}" y1="${y}" y2="${y}"/><text class="label" x="${plot.left - 8}" y="${y + 4}" text-anchor="end">${percentTo(ratio, 1)}</text>`;
   });
   const columns = dayMarks(chart).map(
     (at) =>
@@ -94,7 +91,7 @@ function bounded(points: readonly BudgetPoint[]): readonly BudgetPoint[] {
 function sentenceOf({ objective, from, to, points }: BudgetChart): string {
   const last = points.at(-1);
   if (last === undefined) return `No figures of ${objective} from ${from.slice(0, 10)} to ${to.slice(0, 10)}.`;
-  const left = last.remainingRatio < 0 ? `overspent by ${percent(-last.remainingRatio)}` : `${percent(last.remainingRatio)} left`;
+  const left = last.remainingRatio < 0 ? `overspent by ${percentTo(-last.remainingRatio, 1)}` : `${percentTo(last.remainingRatio, 1)} left`;
   return `Error budget of ${objective}: ${left} on ${to.slice(0, 10)} ${to.slice(11, 16)} UTC.`;
 }
 

@@ -5,6 +5,7 @@ import { keys, partitions } from '../records/keys.ts';
 import { createRecord, parseRecord, type RecordType } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
 import { type BudgetFigure, listBudgets } from './evaluate.ts';
+import { percentTo } from './percent.ts';
 
 /*
  * The error budget policy at the door of a deploy (S2-08): budget left, "go"; budget spent, "freeze" until it is earned back. What may
@@ -54,10 +55,6 @@ export interface GateDecision {
 /** Below this share the door is open with a warning: the next bad hour may close it. */
 const LOW_RATIO = 0.1;
 
-function percent(ratio: number): string {
-  return `${Number((ratio * 100).toFixed(2))} %`;
-}
-
 /** Nothing of what these figures counted is in the window any more: nobody has evaluated since, and old trouble cannot speak against a deploy. */
 function isOutdated({ validUntil }: BudgetFigure, now: Timestamp): boolean {
   return validUntil !== undefined && validUntil <= now;
@@ -94,9 +91,9 @@ export function decideGate(system: string, budgets: readonly BudgetFigure[], exc
   const known = { budgetRemainingRatio: remainingRatio, objective };
   if (remainingRatio > 0) {
     const low = remainingRatio < LOW_RATIO ? ' That is little: ship small changes with a tested way back.' : '';
-    return { kind: 'open', answer: 'go', reason: `${percent(remainingRatio)} of the error budget of ${objective} are left.${low}`, ...known };
+    return { kind: 'open', answer: 'go', reason: `${percentTo(remainingRatio, 2)} of the error budget of ${objective} are left.${low}`, ...known };
   }
-  const spent = remainingRatio === 0 ? 'is spent' : `is overspent by ${percent(-remainingRatio)}`;
+  const spent = remainingRatio === 0 ? 'is spent' : `is overspent by ${percentTo(-remainingRatio, 2)}`;
   const exception = exceptions.filter(({ at, until }) => at <= now && now < until).toSorted((left, right) => (left.until < right.until ? 1 : -1))[0];
   if (exception !== undefined) {
     const { kind, by, until } = exception;

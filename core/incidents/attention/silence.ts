@@ -9,7 +9,7 @@ import { createRecord, type RecordType, readAll, updateRecord } from '../../reco
 import type { RecordStore } from '../../records/store.ts';
 import { maskedLine } from '../../signals/mask.ts';
 import { type Incident, severitySchema } from '../record.ts';
-import { matchesGlob } from './glob.ts';
+import { matchesGlob } from '../../catalog/glob.ts';
 import { isInside, timeIntervalSchema } from './time-interval.ts';
 
 /** A silence ends by itself: one that nobody remembers hides trouble for good. */

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { Timestamp } from '../../environment/time.ts';
+import { isTimeZone, wallClockAt } from '../../environment/wall-clock.ts';
 
 /*
  * Time intervals as Alertmanager reads them (https://prometheus.io/docs/alerting/latest/configuration/#time_interval): a moment is inside when
@@ -26,18 +27,10 @@ const daysSchema = z
     z.refine(({ from, to }) => from <= to && Math.sign(from) === Math.sign(to), 'must be in order and count from one end of the month, for example -3 to -1'),
   );
 
-function isZone(timeZone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
-
 /** What is absent does not matter; all that is present must hold. */
 export const timeIntervalSchema = z
   .object({
-    timeZone: z.string().check(z.maxLength(64), z.refine(isZone, 'must be a time zone of the IANA database, for example "Asia/Seoul"')),
+    timeZone: z.string().check(z.maxLength(64), z.refine(isTimeZone, 'must be a time zone of the IANA database, for example "Asia/Seoul"')),
     times: z.optional(z.array(timesSchema).check(z.minLength(1), z.maxLength(10))),
     weekdays: z.optional(z.array(z.enum(weekdays)).check(z.minLength(1), z.maxLength(7))),
     daysOfMonth: z.optional(z.array(daysSchema).check(z.minLength(1), z.maxLength(10))),
@@ -50,39 +43,11 @@ export const timeIntervalSchema = z
   );
 export type TimeInterval = z.infer<typeof timeIntervalSchema>;
 
-interface WallClock {
-  /** `HH:MM`. */
-  readonly time: string;
-  readonly weekday: (typeof weekdays)[number];
-  readonly day: number;
-  readonly daysInMonth: number;
-}
-
-function wallClockAt(now: Timestamp, timeZone: string): WallClock {
-  const format = new Intl.DateTimeFormat('en-GB', {
-    timeZone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-  });
-  const parts = Object.fromEntries(format.formatToParts(new Date(now)).map(({ type, value }) => [type, value]));
-  const [year, month, day] = [Number(parts['year']), Number(parts['month']), Number(parts['day'])];
-  return {
-    time: `${parts['hour']}:${parts['minute']}`,
-    weekday: weekdays[new Date(Date.UTC(year, month - 1, day)).getUTCDay()] ?? 'sunday',
-    day,
-    daysInMonth: new Date(Date.UTC(year, month, 0)).getUTCDate(),
-  };
-}
-
 /** Pure: whether the moment is inside the interval. */
 export function isInside(interval: TimeInterval, now: Timestamp): boolean {
   const clock = wallClockAt(now, interval.timeZone);
   const isTime = interval.times === undefined || interval.times.some(({ start, end }) => start <= clock.time && clock.time < end);
-  const isWeekday = interval.weekdays === undefined || interval.weekdays.includes(clock.weekday);
+  const isWeekday = interval.weekdays === undefined || interval.weekdays.some((name) => name === weekdays[clock.weekday]);
   const counted = (day: number): number => (day > 0 ? day : clock.daysInMonth + 1 + day);
   const isDay = interval.daysOfMonth === undefined || interval.daysOfMonth.some(({ from, to }) => counted(from) <= clock.day && clock.day <= counted(to));
   return isTime && isWeekday && isDay;

@@ -1,11 +1,11 @@
 import type { Scope } from '../../environment/ports.ts';
 import type { RecoveryTimes } from '../../remediation/hindsight/recovery-times.ts';
 import type { WouldHave } from '../../remediation/hindsight/would-have.ts';
+import { percentTo } from '../../slo/percent.ts';
 import { perennial } from '../messages/commands.ts';
 import type { Digest, DigestAction, DigestIncident } from './digest.ts';
 import type { ComposedMessage } from '../messages/message-facts.ts';
-import { durationText, momentText, plain, sentence, smsText, subjectText } from '../messages/message-text.ts';
-import { percentText } from './post-mortem.ts';
+import { durationText, momentText, percentText, plain, sentence, smsText, subjectText } from '../messages/message-text.ts';
 import { kindsText } from './toil.ts';
 
 /** Whose digest it is. `operators` and owners share the one with everything. */
@@ -146,7 +146,7 @@ function incidentPart({ incidents }: Digest): readonly string[] {
 function budgetPart({ budgets }: Digest): readonly string[] {
   return titled(
     'Error budgets now:',
-    budgets.map(({ objective, system, sli, remainingRatio }) => `  ${objective} (${system}): ${percentOf(sli)} good, ${leftText(remainingRatio)}`),
+    budgets.map(({ objective, system, sli, remainingRatio }) => `  ${objective} (${system}): ${percentTo(sli, 3)} good, ${leftText(remainingRatio)}`),
   );
 }
 
@@ -157,8 +157,6 @@ function plannedPart({ plannedWork }: Digest): readonly string[] {
     plannedWork.map(({ reason }) => `  ${sentence(plain(reason))}`),
   );
 }
-
-const percentOf = (ratio: number): string => `${Number((ratio * 100).toFixed(3))} %`;
 
 function leftText(remainingRatio: number): string {
   return remainingRatio >= 0 ? `${Math.round(remainingRatio * 100)} % of the budget left` : `budget overspent by ${Math.round(-remainingRatio * 100)} %`;
@@ -254,7 +252,7 @@ function businessIncidentPart({ incidents }: Digest): readonly string[] {
 function businessBudgetPart({ budgets }: Digest): readonly string[] {
   return titled(
     'How well it works, and how much trouble is still allowed:',
-    budgets.map(({ system, objective, sli, remainingRatio }) => `  ${system} (${objective}): ${percentOf(sli)} good; ${leftText(remainingRatio)}`),
+    budgets.map(({ system, objective, sli, remainingRatio }) => `  ${system} (${objective}): ${percentTo(sli, 3)} good; ${leftText(remainingRatio)}`),
   );
 }
 

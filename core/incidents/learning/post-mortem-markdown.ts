@@ -1,8 +1,7 @@
 import type { Timestamp } from '../../environment/time.ts';
 import { perennial } from '../messages/commands.ts';
 import { detectionTexts } from './detection.ts';
-import { clockText, durationText, momentText } from '../messages/message-text.ts';
-import { percentText } from './post-mortem.ts';
+import { clockText, durationText, momentText, percentText } from '../messages/message-text.ts';
 import type { DatedAction, PostMortemDraft } from './post-mortem-draft.ts';
 
 /** What only people can say stands so in the draft; `postmortem note` fills it. */

@@ -3,7 +3,7 @@ import type { Timestamp } from '../../environment/time.ts';
 import { lists } from '../../records/keys.ts';
 import type { RecordType } from '../../records/record-type.ts';
 import { detectionSources, isDrillIncident } from './detection.ts';
-import { plain } from '../messages/message-text.ts';
+import { percentText, plain } from '../messages/message-text.ts';
 import type { Incident, TimelineEvent } from '../record.ts';
 
 /*
@@ -45,11 +45,6 @@ export function postMortemReason(incident: Incident, timeline: readonly Timeline
 /** Whether an incident asks for a post-mortem; see {@link postMortemReason}. */
 export function isPostMortemDue(incident: Incident, timeline: readonly TimelineEvent[] = []): boolean {
   return postMortemReason(incident, timeline) !== undefined;
-}
-
-/** `21.4 %`. */
-export function percentText(ratio: number): string {
-  return `${Number((ratio * 100).toPrecision(3))} %`;
 }
 
 /** Where a note of a person goes. */

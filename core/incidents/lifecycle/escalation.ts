@@ -1,5 +1,6 @@
 import type { CompiledCatalog, EscalationLevel, EscalationPolicy } from '../../catalog/schema.ts';
 import { addSeconds, type Timestamp } from '../../environment/time.ts';
+import { wallClockAt } from '../../environment/wall-clock.ts';
 import { clockText, durationText } from '../messages/message-text.ts';
 import { type Incident, isAnswered } from '../record.ts';
 
@@ -134,17 +135,11 @@ const dayNames: readonly string[] = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', '
 /** Without hours: always. What ends at or before its begin ends on the next day. By the wall clock of the zone, also across daylight saving. */
 export function isWithinHours(hours: EscalationLevel['hours'], now: Timestamp): boolean {
   if (hours === undefined) return true;
-  const { day, time } = wallClock(hours.timeZone, now);
+  const { weekday: day, time } = wallClockAt(now, hours.timeZone);
   if (hours.from < hours.to) return isOn(hours, day) && time >= hours.from && time < hours.to;
   return time >= hours.from ? isOn(hours, day) : time < hours.to && isOn(hours, (day + 6) % 7);
 }
 
 function isOn({ days }: Hours, day: number): boolean {
   return days.some((name) => name === dayNames[day]);
-}
-
-function wallClock(timeZone: string, now: Timestamp): { readonly day: number; readonly time: string } {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-  const parts = new Map(format.formatToParts(new Date(now)).map(({ type, value }) => [type, value]));
-  return { day: dayNames.indexOf((parts.get('weekday') ?? '').toLowerCase()), time: `${parts.get('hour') ?? '00'}:${parts.get('minute') ?? '00'}` };
 }

@@ -80,3 +80,8 @@ function cheapened(line: string): string {
     .replaceAll('…', '...')
     .replaceAll(/[^ -~]|[`^\\|]/gu, '?');
 }
+
+/** `21.4 %`: three figures. */
+export function percentText(ratio: number): string {
+  return `${Number((ratio * 100).toPrecision(3))} %`;
+}

@@ -4,7 +4,7 @@ import { keepsInstance } from '../../remediation/paths/procedure.ts';
 import type { Remediation } from '../../remediation/record.ts';
 import { perennial } from './commands.ts';
 import type { MessageFacts } from './message-facts.ts';
-import { capitalised, clockText, durationText, momentText, sentence } from './message-text.ts';
+import { capitalised, clockText, durationText, momentText, percentText, sentence } from './message-text.ts';
 import type { IncidentStep } from '../record.ts';
 
 /** What one step says beyond what every message says. */
@@ -230,11 +230,7 @@ function replacementLines({
 function budgetLine({ incident }: MessageFacts): string {
   const share = incident.budgetShare;
   if (share === undefined) return 'Error budget: what this incident used is not measured yet; the status command will show it.';
-  return `Error budget: this incident used ${durationText(share.badSeconds)}, ${percent(share.share)} of the budget of ${share.objective}.`;
-}
-
-function percent(ratio: number): string {
-  return `${Number((ratio * 100).toPrecision(3))} %`;
+  return `Error budget: this incident used ${durationText(share.badSeconds)}, ${percentText(share.share)} of the budget of ${share.objective}.`;
 }
 
 const whyByState = {

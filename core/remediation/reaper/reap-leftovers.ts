@@ -1,20 +1,15 @@
-import { PermanentError } from '../../environment/errors.ts';
 import { secondsBetween, type Timestamp } from '../../environment/time.ts';
 import { tagKeys } from '../../inventory/records.ts';
 import { keptRootCall } from '../paths/kept-root.ts';
 import { ORPHAN_AGE_SECONDS } from './reap-orphans.ts';
-import { frozenReason, momentOf, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
+import { deleteDecided, type LooseDecision, momentOf, readable, type ReapingPorts, readNamed, reportOnce, unlessFrozen } from './reaping.ts';
 import type { LooseInterface, LooseVolume } from './reaping-ports.ts';
 import type { Remediation } from '../record.ts';
 
 /** What is decided about a volume or an interface that nobody has attached. */
-export type LeftoverDecision =
-  | { readonly kind: 'delete'; readonly id: string; readonly incidentId: string; readonly reason: string }
-  | { readonly kind: 'keep'; readonly id: string; readonly reason: string }
-  | { readonly kind: 'report'; readonly id: string; readonly incidentId?: string; readonly reason: string };
+export type LeftoverDecision = LooseDecision;
 
-/** One run deletes at most so many of each; the rest waits for the next one. */
-const MAX_DELETES = 20;
+const NOT_DELETED = 'Something that was left behind could not be deleted';
 
 /** The launch that may have made it: tag and record must agree, and it must be over for an hour. */
 function launchOf(id: string, tags: Readonly<Record<string, string>>, remediation: Remediation | undefined, now: Timestamp): LeftoverDecision | Remediation {
@@ -93,8 +88,8 @@ export async function reapLeftovers(ports: ReapingPorts): Promise<readonly Lefto
   const decisions = [...interfaces, ...volumes];
   log.info('The reaper has looked for volumes and interfaces', { decisions });
   for (const decision of decisions) if (decision.kind === 'report') await reportOnce(ports, decision.id, decision.incidentId, decision.reason);
-  await deleteDecided(ports, interfaces, (id) => leftBehind.deleteInterface(id));
-  await deleteDecided(ports, volumes, (id) => leftBehind.deleteVolume(id));
+  await deleteDecided(ports, interfaces, (id) => leftBehind.deleteInterface(id), NOT_DELETED);
+  await deleteDecided(ports, volumes, (id) => leftBehind.deleteVolume(id), NOT_DELETED);
   return decisions;
 }
 
@@ -117,29 +112,3 @@ async function decideVolumeOf(ports: ReapingPorts, volume: LooseVolume): Promise
 const keeping =
   (id: string) =>
   (reason: string): LeftoverDecision => ({ kind: 'keep', id, reason });
-
-/** What nobody can read agrees with nothing; it must not keep the others. */
-async function readable(id: string, decide: () => Promise<LeftoverDecision>): Promise<LeftoverDecision> {
-  try {
-    return await decide();
-  } catch (error) {
-    if (!(error instanceof PermanentError)) throw error;
-    return { kind: 'report', id, reason: error.message };
-  }
-}
-
-async function deleteDecided(ports: ReapingPorts, decisions: readonly LeftoverDecision[], call: (id: string) => Promise<void>): Promise<void> {
-  let deleted = 0;
-  for (const decision of decisions) {
-    if (decision.kind !== 'delete' || deleted === MAX_DELETES || (await frozenReason(ports)) !== undefined) continue;
-    const { id, incidentId, reason } = decision;
-    try {
-      await tellBefore(ports, incidentId, `delete:${id}`, `Will delete ${id}. ${reason}`);
-      await call(id);
-      deleted += 1;
-    } catch (error) {
-      if (!(error instanceof PermanentError)) throw error;
-      ports.log.error('Something that was left behind could not be deleted', { id, reason: error.message });
-    }
-  }
-}

@@ -1,7 +1,6 @@
-import { PermanentError } from '../../environment/errors.ts';
 import { addSeconds, type Timestamp } from '../../environment/time.ts';
 import { tagKeys } from '../../inventory/records.ts';
-import { frozenReason, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
+import { deleteDecided, type LooseDecision, readable, type ReapingPorts, readNamed, reportOnce, unlessFrozen } from './reaping.ts';
 import type { LooseSnapshot } from './reaping-ports.ts';
 import type { Remediation } from '../record.ts';
 
@@ -9,16 +8,10 @@ import type { Remediation } from '../record.ts';
  * Snapshots that repairs took, of data volumes before they moved and as evidence, cost money for as long as they are there.
  */
 
-export type SnapshotDecision =
-  | { readonly kind: 'delete'; readonly id: string; readonly incidentId: string; readonly reason: string }
-  | { readonly kind: 'keep'; readonly id: string; readonly reason: string }
-  | { readonly kind: 'report'; readonly id: string; readonly incidentId?: string; readonly reason: string };
+export type SnapshotDecision = LooseDecision;
 
 /** By no policy: whoever needs one longer puts it on hold. */
 const KEPT_DAYS = 30;
-
-/** One run deletes at most so many; the rest waits for the next one. */
-const MAX_DELETES = 20;
 
 /** The calls that take snapshots; both record the ids that EC2 gave. */
 const takingCalls = ['snapshot', 'evidence-snapshot'] as const;
@@ -63,36 +56,16 @@ export async function reapSnapshots(ports: ReapingPorts): Promise<readonly Snaps
     decisions.push(await decideOf(ports, snapshot, stateful));
   ports.log.info('The reaper has looked for old snapshots', { decisions });
   for (const decision of decisions) if (decision.kind === 'report') await reportOnce(ports, decision.id, decision.incidentId, decision.reason);
-  await deleteDecided(ports, decisions);
+  await deleteDecided(ports, decisions, (id) => ports.oldSnapshots.delete(id), 'An old snapshot could not be deleted');
   return decisions;
 }
 
 async function decideOf(ports: ReapingPorts, snapshot: LooseSnapshot, stateful: ReadonlyMap<string, boolean>): Promise<SnapshotDecision> {
-  try {
+  return readable(snapshot.snapshotId, async () => {
     const remediation = await readNamed(ports, snapshot.tags[tagKeys.remediation]);
     const isStateful = remediation === undefined ? undefined : stateful.get(remediation.system);
     const hasYounger = isStateful === false || (await ports.oldSnapshots.hasYounger(snapshot.volumeId, snapshot.startedAt));
     const decision = decideSnapshot({ snapshot, remediation, isStateful, hasYounger }, ports.clock.now());
-    return await unlessFrozen(ports, remediation, decision, (reason): SnapshotDecision => ({ kind: 'keep', id: snapshot.snapshotId, reason }));
-  } catch (error) {
-    // What nobody can read agrees with nothing; it must not keep the others.
-    if (!(error instanceof PermanentError)) throw error;
-    return { kind: 'report', id: snapshot.snapshotId, reason: error.message };
-  }
-}
-
-async function deleteDecided(ports: ReapingPorts, decisions: readonly SnapshotDecision[]): Promise<void> {
-  let deleted = 0;
-  for (const decision of decisions) {
-    if (decision.kind !== 'delete' || deleted === MAX_DELETES || (await frozenReason(ports)) !== undefined) continue;
-    const { id, incidentId, reason } = decision;
-    try {
-      await tellBefore(ports, incidentId, `delete:${id}`, `Will delete ${id}. ${reason}`);
-      await ports.oldSnapshots.delete(id);
-      deleted += 1;
-    } catch (error) {
-      if (!(error instanceof PermanentError)) throw error;
-      ports.log.error('An old snapshot could not be deleted', { id, reason: error.message });
-    }
-  }
+    return unlessFrozen(ports, remediation, decision, (reason): SnapshotDecision => ({ kind: 'keep', id: snapshot.snapshotId, reason }));
+  });
 }

@@ -1,4 +1,5 @@
 import type { CompiledCatalog } from '../../catalog/schema.ts';
+import { PermanentError } from '../../environment/errors.ts';
 import type { Clock, Log, Scope } from '../../environment/ports.ts';
 import { parseTimestamp, type Timestamp } from '../../environment/time.ts';
 import { addTimelineEvent, type IncidentPorts } from '../../incidents/incidents.ts';
@@ -71,4 +72,50 @@ export async function reportOnce(ports: TellingPorts & Pick<ReapingPorts, 'log'>
   ports.log.warn('The reaper leaves something alone that a person should look at', { id, reason });
   if (incidentId !== undefined)
     await tellBefore(ports, incidentId, `report:${id}`, `Left ${id} alone. ${reason}. Look at it and end it by hand if nobody needs it.`);
+}
+
+/** What is decided about a thing of ours that no instance holds: a volume, an interface, a snapshot. */
+export type LooseDecision =
+  | { readonly kind: 'delete'; readonly id: string; readonly incidentId: string; readonly reason: string }
+  | { readonly kind: 'keep'; readonly id: string; readonly reason: string }
+  | { readonly kind: 'report'; readonly id: string; readonly incidentId?: string; readonly reason: string };
+
+/** What nobody can read agrees with nothing; it must not keep the others. */
+export async function readable(id: string, decide: () => Promise<LooseDecision>): Promise<LooseDecision> {
+  try {
+    return await decide();
+  } catch (error) {
+    if (!(error instanceof PermanentError)) throw error;
+    return { kind: 'report', id, reason: error.message };
+  }
+}
+
+/** One run deletes at most so many of each kind; the rest waits for the next one. */
+const MAX_DELETES = 20;
+
+/**
+ * Deletes what was decided so: says it before, one id a call, nothing while all is frozen. What EC2 refuses for good is in the log and
+ * stops no other.
+ *
+ * @param failure what the log says of one that could not be deleted
+ */
+export async function deleteDecided(
+  ports: TellingPorts & Pick<ReapingPorts, 'log'>,
+  decisions: readonly LooseDecision[],
+  call: (id: string) => Promise<void>,
+  failure: string,
+): Promise<void> {
+  let deleted = 0;
+  for (const decision of decisions) {
+    if (decision.kind !== 'delete' || deleted === MAX_DELETES || (await frozenReason(ports)) !== undefined) continue;
+    const { id, incidentId, reason } = decision;
+    try {
+      await tellBefore(ports, incidentId, `delete:${id}`, `Will delete ${id}. ${reason}`);
+      await call(id);
+      deleted += 1;
+    } catch (error) {
+      if (!(error instanceof PermanentError)) throw error;
+      ports.log.error(failure, { id, reason: error.message });
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { matchesGlob } from '../../../core/catalog/findings.ts';
+import { matchesGlob } from '../../../core/catalog/glob.ts';
 import { editDistance, nearest } from '../../../core/catalog/nearest.ts';
 import { durationSeconds, targetRatio, timeSliceSeconds } from '../../../core/catalog/durations.ts';
 

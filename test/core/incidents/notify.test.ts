@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PermanentError, RetryableError } from '../../../core/environment/errors.ts';
 import { channelsOf } from '../../../core/incidents/fan-out/channels.ts';
 import { readTimeline } from '../../../core/incidents/incidents.ts';
-import { notify, type NotificationDraft, resendUnanswered } from '../../../core/incidents/notify.ts';
+import { notify, type NotificationDraft, sendDue } from '../../../core/incidents/notify.ts';
 import { notificationType } from '../../../core/incidents/record.ts';
 import { keys, lists } from '../../../core/records/keys.ts';
 import { readRecord } from '../../../core/records/record-type.ts';
@@ -69,12 +69,12 @@ describe('notify', () => {
     await expect(notify(world.ports, draft)).rejects.toThrow(CrashError);
     expect(await notify(world.ports, draft)).toMatchObject({ kind: 'left-to-resend' });
     world.clock.advance(59);
-    expect(await resendUnanswered(world.ports)).toEqual([]);
+    expect(await sendDue(world.ports)).toEqual([]);
     world.clock.advance(1);
-    expect(await resendUnanswered(world.ports)).toMatchObject([{ kind: 'sent', id: draft.id }]);
+    expect(await sendDue(world.ports)).toMatchObject([{ kind: 'sent', id: draft.id }]);
     expect(world.publisher.delivered).toMatchObject([{ notificationId: draft.id, isRepeat: true }]);
     world.clock.advance(3600);
-    expect(await resendUnanswered(world.ports)).toEqual([]);
+    expect(await sendDue(world.ports)).toEqual([]);
   });
 
   it('is delivered at least once, at most once more per crash, and once without a crash, wherever it crashes', async () => {
@@ -99,7 +99,7 @@ describe('notify', () => {
           for (let round = 0; round < 6; round += 1) {
             if (round < 2) await step(() => notify(world.ports, draft));
             world.clock.advance(61);
-            await step(() => resendUnanswered(world.ports));
+            await step(() => sendDue(world.ports));
           }
           await survive(() => notify(world.ports, draft));
           expect(world.publisher.delivered.length).toBeGreaterThanOrEqual(1);
@@ -118,7 +118,7 @@ describe('notify', () => {
     world.crashes.dieAt(3, 'before');
     await expect(notify(world.ports, draft)).rejects.toThrow(CrashError);
     world.clock.advance(61);
-    await Promise.all([resendUnanswered(world.ports), resendUnanswered(world.ports), notify(world.ports, draft)]);
+    await Promise.all([sendDue(world.ports), sendDue(world.ports), notify(world.ports, draft)]);
     expect(world.publisher.delivered.map(({ isRepeat }) => isRepeat)).toEqual([false, true]);
   });
 
@@ -129,10 +129,10 @@ describe('notify', () => {
     expect(await pendingIds(world)).toEqual([draft.id]);
     world.clock.advance(61);
     world.publisher.failure = new PermanentError('no such topic');
-    expect(await resendUnanswered(world.ports)).toMatchObject([{ kind: 'failed' }]);
+    expect(await sendDue(world.ports)).toMatchObject([{ kind: 'failed' }]);
     world.clock.advance(61);
     world.publisher.failure = undefined;
-    expect(await resendUnanswered(world.ports)).toMatchObject([{ kind: 'sent' }]);
+    expect(await sendDue(world.ports)).toMatchObject([{ kind: 'sent' }]);
     expect(world.publisher.delivered).toMatchObject([{ isRepeat: true }]);
   });
 
@@ -141,8 +141,8 @@ describe('notify', () => {
     world.publisher.failure = new PermanentError('no such topic');
     await notify(world.ports, draft);
     world.clock.advance(86_400);
-    expect(await resendUnanswered(world.ports)).toMatchObject([{ kind: 'failed', reason: 'Given up after 1 attempts in 24 h. The last one: no such topic' }]);
-    expect(await resendUnanswered(world.ports)).toEqual([]);
+    expect(await sendDue(world.ports)).toMatchObject([{ kind: 'failed', reason: 'Given up after 1 attempts in 24 h. The last one: no such topic' }]);
+    expect(await sendDue(world.ports)).toEqual([]);
   });
 
   it('lets a bug of the publisher surface', async () => {
@@ -160,9 +160,9 @@ describe('notify', () => {
     }
     world.clock.advance(120);
     world.publisher.failure = undefined;
-    expect((await resendUnanswered(world.ports)).map(({ id }) => id).slice(0, 2)).toEqual(['rem-99:replacing', 'rem-98:replacing']);
+    expect((await sendDue(world.ports)).map(({ id }) => id).slice(0, 2)).toEqual(['rem-99:replacing', 'rem-98:replacing']);
     expect(world.publisher.delivered).toHaveLength(50);
-    expect(await resendUnanswered(world.ports)).toHaveLength(10);
+    expect(await sendDue(world.ports)).toHaveLength(10);
   });
 
   it('raises what needs a person to a severity that reaches phones', async () => {

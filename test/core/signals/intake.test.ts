@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CompiledCatalog } from '../../../core/catalog/schema.ts';
 import { addSeconds } from '../../../core/environment/time.ts';
 import { listOpenIncidents, readTimeline, setIncidentState } from '../../../core/incidents/incidents.ts';
-import { resendUnanswered } from '../../../core/incidents/notify.ts';
+import { sendDue } from '../../../core/incidents/notify.ts';
 import type { NotificationMessage } from '../../../core/incidents/ports.ts';
 import { incidentType } from '../../../core/incidents/record.ts';
 import { type InstanceRecord, instanceType } from '../../../core/inventory/records.ts';
@@ -431,7 +431,7 @@ describe('a crash anywhere in the intake', () => {
           expect(facts(world), `${moment} call ${call}`).toEqual(wanted);
           expect(new Set(world.started).size, `${moment} call ${call}`).toBe(new Set(reference.world.started).size);
           world.clock.advance(60);
-          await resendUnanswered(portsOf(world, world.store));
+          await sendDue(portsOf(world, world.store));
           const told = new Set(world.sent.map(({ notificationId }) => notificationId));
           expect(told, `${moment} call ${call}`).toEqual(new Set(reference.world.sent.map(({ notificationId }) => notificationId)));
           expect(world.sent.length, `${moment} call ${call}`).toBeLessThanOrEqual(told.size + 1);

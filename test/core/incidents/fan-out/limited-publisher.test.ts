@@ -3,7 +3,7 @@ import { RetryableError } from '../../../../core/environment/errors.ts';
 import { flushBundles, smsLimitsOf } from '../../../../core/incidents/fan-out/flush-bundles.ts';
 import { limitPublisher } from '../../../../core/incidents/fan-out/limited-publisher.ts';
 import { readTimeline } from '../../../../core/incidents/incidents.ts';
-import { notify, resendUnanswered } from '../../../../core/incidents/notify.ts';
+import { notify, sendDue } from '../../../../core/incidents/notify.ts';
 import type { NotificationMessage } from '../../../../core/incidents/ports.ts';
 import type { SmsLimits } from '../../../../core/incidents/fan-out/sms-bundles.ts';
 import { routeOf } from '../routes.ts';
@@ -79,7 +79,7 @@ describe('SMS pages (S4-14)', () => {
     await page(world, 'b');
     world.publisher.failure = undefined;
     world.clock.advance(61);
-    await resendUnanswered(world.limited);
+    await sendDue(world.limited);
     expect(world.publisher.delivered.at(-1)).toMatchObject({ notificationId: 'b', isRepeat: true, channels: ['https', 'email'] });
     world.clock.advance(60);
     await flushBundles(world.limited);
@@ -100,7 +100,7 @@ describe('SMS pages (S4-14)', () => {
         world.crashes.dieAt(0, 'before');
         world.clock.advance(70);
         await flushBundles(world.limited);
-        await resendUnanswered(world.limited);
+        await sendDue(world.limited);
         const bundles = world.publisher.delivered.filter(({ step, channels }) => step === 'delivery' && channels.includes('sms'));
         expect(new Set(bundles.map(({ notificationId }) => notificationId)).size, `${moment} ${call}`).toBe(1);
         expect(bundles.length, `${moment} ${call}`).toBeLessThanOrEqual(2);

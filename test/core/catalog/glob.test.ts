@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { matchesGlob } from '../../../../core/incidents/attention/glob.ts';
+import { matchesGlob } from '../../../core/catalog/glob.ts';
 
 describe('matchesGlob', () => {
   it.each([
