@@ -122,6 +122,16 @@ function shown(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
+const comparisonSigns = { gt: '>', gte: '≥', lt: '<', lte: '≤' } as const;
+const stateWords = { quiet: 'does not hold', waiting: 'holds, and waits for alertAfter', breached: 'holds', 'no-data': 'has no data' } as const;
+
+/** One line for a condition that the document declares. */
+function textOfDeclared({ policy, severity, op, threshold, lookBackSeconds, rate, state, isFiring }: NonNullable<Evaluation['declared']>[number]): string {
+  const measured = state === 'no-data' ? '' : ` (${shown(rate)})`;
+  const outcome = isFiring ? `fires (${severity})` : 'does not fire';
+  return `Alert ${policy} ${outcome}: its condition, burn over ${lookBackSeconds} s ${comparisonSigns[op]} ${shown(threshold)}, ${stateWords[state]}${measured}.`;
+}
+
 function textOfEvaluation({
   method,
   sli,
@@ -130,6 +140,7 @@ function textOfEvaluation({
   budgetRemainingRatio,
   burn,
   firing,
+  declared = [],
   objective,
   targetPercent,
   window,
@@ -143,5 +154,6 @@ function textOfEvaluation({
     firing.length === 0
       ? 'No burn-rate alert fires.'
       : `Firing: ${firing.map(({ severity, longWindowSeconds }) => `${severity} (over ${longWindowSeconds} s)`).join(', ')}.`,
+    ...declared.map(textOfDeclared),
   ].join('\n');
 }

@@ -12,6 +12,11 @@ export function durationSeconds(text: string): number | undefined {
   return factor === undefined ? undefined : Number(match?.[1]) * factor;
 }
 
+/** Seconds of an OpenSLO duration that may be none, such as `0m`. */
+export function delaySeconds(text: string): number {
+  return durationSeconds(text) ?? 0;
+}
+
 /** Seconds of a slice: a number counts minutes (as OpenSLO says), a text is a duration. `undefined` unless whole minutes that divide an hour, or whole hours that divide a day. */
 export function timeSliceSeconds(window: number | string): number | undefined {
   const seconds = typeof window === 'number' ? window * 60 : durationSeconds(window);

@@ -1,6 +1,7 @@
 import { isReferenced, type ReadDocument } from './documents.ts';
 import { durationSeconds, targetRatio } from './durations.ts';
 import { matchesGlob } from './glob.ts';
+import { alertSeverityOf, knownAlertSeverities } from './openslo/alert-severity.ts';
 import type { ServiceLevelObjective } from './openslo/openslo.ts';
 import { availabilityObjective } from './openslo/openslo-defaults.ts';
 import type { DataSource } from './openslo/openslo-indicator.ts';
@@ -112,19 +113,38 @@ function objectiveFinding(slo: ServiceLevelObjective, index: number, system: Sys
   ];
 }
 
+/** What a declared alert says that has another meaning here, or none. */
+function alertFindings({ spec }: ServiceLevelObjective): readonly Complaint[] {
+  return (spec.alertPolicies ?? []).flatMap((policy, index): readonly Complaint[] => {
+    const severity = policy.spec?.conditions[0]?.spec?.severity;
+    if (policy.spec === undefined || severity === undefined) return [];
+    const path = ['spec', 'alertPolicies', index];
+    const { alertWhenBreaching, alertWhenNoData, notificationTargets } = policy.spec;
+    const unknown = {
+      path,
+      message: `the severity "${severity}" is not known: it is told as a warning`,
+      fix: `Write one of ${knownAlertSeverities.join(', ')}.`,
+    };
+    const silent = {
+      path,
+      message: 'this policy tells nobody: neither alertWhenBreaching nor alertWhenNoData is true',
+      fix: 'Write "alertWhenBreaching: true". The end of what was told is always told.',
+    };
+    const targeted = {
+      path,
+      message: 'its notificationTargets are not used: NotificationRoute documents say who is told of what',
+      fix: 'Leave "notificationTargets: []", and write a NotificationRoute for the system.',
+    };
+    return [
+      ...(alertSeverityOf(severity) === undefined ? [unknown] : []),
+      ...(alertWhenBreaching || alertWhenNoData ? [] : [silent]),
+      ...(notificationTargets.length === 0 ? [] : [targeted]),
+    ];
+  });
+}
+
 function sloFindings(slo: ServiceLevelObjective, systems: ReadonlyMap<string, System>): readonly Complaint[] {
-  const ignored: readonly Complaint[] =
-    slo.spec.alertPolicies === undefined || slo.spec.alertPolicies === null
-      ? []
-      : [
-          {
-            path: ['spec'],
-            key: 'alertPolicies',
-            message: 'alertPolicies are not used: Perennial raises its own burn-rate alerts',
-            fix: 'Remove them, or keep them for other tools.',
-          },
-        ];
-  return [...ignored, ...slo.spec.objectives.flatMap((_, index) => objectiveFinding(slo, index, systems.get(slo.spec.service)))];
+  return [...alertFindings(slo), ...slo.spec.objectives.flatMap((_, index) => objectiveFinding(slo, index, systems.get(slo.spec.service)))];
 }
 
 /** A key to another system has no business in git, and Perennial reads with its own role. */

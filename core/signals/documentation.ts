@@ -125,6 +125,12 @@ export const signalNotes = {
     authority: 'design.md section 8',
     note: '`alert` says what is over: `low` or `spent`; without it, that it burns too fast.',
   },
+  'Budget Condition Met': {
+    subjects: ['system'],
+    authority: 'design.md section 8',
+    note: 'The condition of an OpenSLO `AlertPolicy` that the objective declares. `policy` is its name.',
+  },
+  'Budget Condition Over': { subjects: ['system'], authority: 'design.md section 8' },
   Heartbeat: {
     subjects: ['account'],
     authority: 'design.md section 4',

@@ -448,6 +448,34 @@ const readBurnOver = reader(z.extend(burnSchema, { alert: z.optional(caseOf('Bud
   },
 ]);
 
+/** An objective and one of its policies: what a declared alert is known by. */
+function conditionRule(objective: string, policy: string): string {
+  return `${objective} ${policy}`;
+}
+
+const readCondition = reader(
+  z.extend(burnSchema, { severity: caseOf('Budget Condition Met'), policy: labelSchema }),
+  ({ system, objective, severity, policy, reason }) => [
+    {
+      outcome: severity,
+      subject: { type: 'system', id: system },
+      summary: `The alert ${policy} of ${system} fires for ${objective}${because(reason)}`,
+      rule: conditionRule(objective, policy),
+      details: { system, objective, policy, reason },
+    },
+  ],
+);
+
+const readConditionOver = reader(z.extend(burnSchema, { policy: labelSchema }), ({ system, objective, policy }) => [
+  {
+    outcome: 'always',
+    subject: { type: 'system', id: system },
+    summary: `The alert ${policy} of ${system} no longer fires for ${objective}.`,
+    rule: conditionRule(objective, policy),
+    details: { system, objective, policy },
+  },
+]);
+
 /** Whose heartbeat it is, its scope says. */
 const readHeartbeat = reader(z.object({}), () => [
   { outcome: 'always', subject: { type: 'account', id: 'perennial' }, summary: 'Heartbeat of Perennial.', details: {} },
@@ -538,6 +566,8 @@ const readers = {
   'Budget Low': readBudgetLow,
   'Budget Exhausted': readBudgetSpent,
   'Budget Recovered': readBurnOver,
+  'Budget Condition Met': readCondition,
+  'Budget Condition Over': readConditionOver,
   Heartbeat: readHeartbeat,
   'Check Failed': readCheckFailed,
   'Check Passed': readCheckPassed,

@@ -149,6 +149,12 @@ export const signalTable = {
   'Budget Low': own('the name of the objective', { always: firing('budget.low', 'warning') }),
   'Budget Exhausted': own('the name of the objective', { always: firing('budget.spent', 'high') }),
   'Budget Recovered': own('the name of the objective', { always: resolved('budget.burn'), low: resolved('budget.low'), spent: resolved('budget.spent') }),
+  'Budget Condition Met': own('the names of the objective and the policy', {
+    page: firing('budget.condition', 'critical'),
+    high: firing('budget.condition', 'high'),
+    ticket: firing('budget.condition', 'warning'),
+  }),
+  'Budget Condition Over': own('the names of the objective and the policy', { always: resolved('budget.condition') }),
   Heartbeat: own('heartbeat', { always: info('platform.heartbeat') }),
   // What a check or a person says: nothing is repaired for it by itself, people are told
   'Check Failed': own('the name of the check', { always: firing('check.failed', 'high'), external: firing('check.failed', 'high') }),

@@ -14,8 +14,10 @@ export interface Cadence {
   readonly reason: string;
 }
 
-/** Every minute while a page with a short window of 5 minutes or less can ever fire, else every 5. */
-export function cadenceOf({ target, window, sliceSeconds }: Pick<BudgetSpecification, 'target' | 'window' | 'sliceSeconds'>): Cadence {
+/** Every minute while a page with a short window of 5 minutes or less can ever fire, its own or a declared one, else every 5. */
+export function cadenceOf({ target, window, sliceSeconds, alerts }: Pick<BudgetSpecification, 'target' | 'window' | 'sliceSeconds' | 'alerts'>): Cadence {
+  const declared = alerts.find(({ severity, lookBackSeconds }) => severity === 'critical' && lookBackSeconds <= FAST_WINDOW_SECONDS);
+  if (declared !== undefined) return { everyMinutes: 1, reason: `its page ${declared.policy} looks at the last ${declared.lookBackSeconds} s` };
   const fast = burnRateAlerts(target, window.nominalSeconds).find(
     ({ severity, shortWindowSeconds }) => severity === 'critical' && shortWindowSeconds <= FAST_WINDOW_SECONDS,
   );
@@ -34,7 +36,7 @@ function offsetOf(name: string): number {
 }
 
 /** Whether a run reads an objective. */
-export function isDue(specification: Pick<BudgetSpecification, 'name' | 'target' | 'window' | 'sliceSeconds'>, nowMillis: number): boolean {
+export function isDue(specification: Pick<BudgetSpecification, 'name' | 'target' | 'window' | 'sliceSeconds' | 'alerts'>, nowMillis: number): boolean {
   const { everyMinutes } = cadenceOf(specification);
   return everyMinutes === 1 || (Math.floor(nowMillis / 60_000) + offsetOf(specification.name)) % everyMinutes === 0;
 }

@@ -3,6 +3,7 @@ import type { Timestamp } from '../environment/time.ts';
 import { type BurnSeverity, burnFactor, burnRatePairs } from './burn-rate.ts';
 import { type Fraction, isGreater, numberOf, productOf, ratioOf, sumOf } from './exact.ts';
 import type { WindowSpan } from './budget-window.ts';
+import { type ConditionState, isTold, reachSeconds, readDeclared } from './declared-alerts.ts';
 import { type Amendments, amendmentsOf, type LedgerEntry, type Sample } from './ledger.ts';
 import { eventSeries, type Grid, joinSlices, judges, judgeSlices, samplesByMember, type Series, sliceSeries } from './series.ts';
 import type { BudgetSpecification, Member } from './specification.ts';
@@ -91,6 +92,23 @@ export const evaluationSchema = z.object({
   /** Rate 1 spends the whole budget in one window. The last one is over the objective's own window. */
   burn: z.array(z.object({ windowSeconds: z.number(), rate: z.number() })),
   firing: z.array(z.object({ severity: z.enum(['critical', 'high', 'warning']), longWindowSeconds: z.number() })),
+  /** Alert conditions that the document declares; left out where it declares none. `threshold` is a burn rate, as `rate` is. */
+  declared: z.optional(
+    z.array(
+      z.object({
+        policy: z.string(),
+        severity: z.enum(['critical', 'high', 'warning']),
+        op: z.enum(['lte', 'gte', 'lt', 'gt']),
+        threshold: z.number(),
+        lookBackSeconds: z.number(),
+        alertAfterSeconds: z.number(),
+        rate: z.number(),
+        state: z.enum(['quiet', 'waiting', 'breached', 'no-data'] satisfies readonly ConditionState[]),
+        /** Whether people are told: a policy says whether a breach, missing data, both or neither alert. */
+        isFiring: z.boolean(),
+      }),
+    ),
+  ),
   /** Name of the budget: the SLO's, with a number when it has several objectives. */
   objective: z.string(),
   targetPercent: z.string(),
@@ -147,8 +165,25 @@ function firingPairs({ window, semantics, method }: BudgetSpecification, measure
 /** The slices that an evaluation looks at: those of the window, and of the longest look-back of an alert. */
 export function gridOf(specification: BudgetSpecification, span: WindowSpan): Grid {
   const { sliceSeconds } = specification;
-  const longest = Math.max(0, ...burnWindows(specification)) * 1000;
+  const longest = Math.max(0, ...burnWindows(specification), ...specification.alerts.map(reachSeconds)) * 1000;
   return { sliceMillis: sliceSeconds * 1000, fromMillis: Math.min(span.from, span.until - longest), atMillis: span.until, lastMillis: span.last };
+}
+
+/** How the declared alerts stand; nothing where there are none. */
+function declaredFigures(
+  { alerts, sliceSeconds, semantics, method }: BudgetSpecification,
+  measure: MeasureBetween,
+  until: number,
+): Pick<Evaluation, 'declared'> {
+  if (alerts.length === 0) return {};
+  const minimumEvents = { numerator: method === 'Occurrences' ? BigInt(semantics.minimumEvents) : 0n, denominator: 1n };
+  const declared = alerts.map((alert) => {
+    const reading = readDeclared(alert, { sliceSeconds, minimumEvents }, measure, until);
+    const { state, rate } = reading;
+    const { policy, severity, op, threshold, lookBackSeconds, alertAfterSeconds } = alert;
+    return { policy, severity, op, threshold: numberOf(threshold), lookBackSeconds, alertAfterSeconds, rate, state, isFiring: isTold(reading) };
+  });
+  return { declared };
 }
 
 function figuresOf(specification: BudgetSpecification, span: WindowSpan, measure: MeasureBetween): Evaluation {
@@ -168,6 +203,7 @@ function figuresOf(specification: BudgetSpecification, span: WindowSpan, measure
     budgetRemainingRatio: quotientBelow(remaining),
     burn: [...burn, { windowSeconds: specification.window.nominalSeconds, rate: numberOf(burnRateOf(past)) }],
     firing: firingPairs(specification, measures),
+    ...declaredFigures(specification, measure, until),
     objective: specification.name,
     targetPercent: specification.target.percent,
     window: { from: instantText(specification.window.kind === 'rolling' ? from - 1 : from), to: instantText(last), text: specification.window.text },

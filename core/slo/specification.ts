@@ -1,6 +1,7 @@
 import { timeSliceSeconds } from '../catalog/durations.ts';
 import { isComposite, type Objective, type ServiceLevelObjective } from '../catalog/openslo/openslo.ts';
 import type { Indicator } from '../catalog/openslo/openslo-indicator.ts';
+import { type DeclaredAlert, declaredAlertsOf } from './declared-alerts.ts';
 import { type BudgetWindow, budgetWindowOf } from './budget-window.ts';
 import { type Fraction, fractionOf } from './exact.ts';
 import { type BudgetingMethod, type Semantics, semanticsOf } from './semantics.ts';
@@ -44,6 +45,8 @@ export interface BudgetSpecification {
   readonly members: readonly [Member, ...Member[]];
   /** The strictest of the members': a composite has no target of its own in OpenSLO v1. */
   readonly target: Target;
+  /** What the document declares beside the alerts that every objective has. */
+  readonly alerts: readonly DeclaredAlert[];
 }
 
 function refused(reason: string): Refused {
@@ -81,16 +84,17 @@ function isStricter(a: Target, b: Target): boolean {
 }
 
 /** What all budgets of a document have in common. */
-type Frame = Pick<BudgetSpecification, 'slo' | 'service' | 'method' | 'window' | 'semantics'>;
+type Frame = Pick<BudgetSpecification, 'slo' | 'service' | 'method' | 'window' | 'semantics' | 'alerts'>;
 
-function frameOf({ spec, metadata }: ServiceLevelObjective): Frame | Refused {
+function frameOf(slo: ServiceLevelObjective): Frame | Refused {
+  const { spec, metadata } = slo;
   const [timeWindow] = spec.timeWindow;
   if (timeWindow === undefined) return refused('An SLO needs a time window, for example "timeWindow: [{ duration: 30d, isRolling: true }]".');
   const window = budgetWindowOf(timeWindow);
   if (window.kind === 'refused') return window;
   const semantics = semanticsOf(spec.budgetingMethod, metadata.annotations);
   if (semantics.kind === 'refused') return semantics;
-  return { slo: metadata.name, service: spec.service, method: spec.budgetingMethod, window, semantics };
+  return { slo: metadata.name, service: spec.service, method: spec.budgetingMethod, window, semantics, alerts: declaredAlertsOf(slo) };
 }
 
 function strictestOf([first, ...others]: BudgetSpecification['members']): Target {

@@ -141,7 +141,15 @@ export const objectiveHeadSchema = z.object({
   /** How many entries of people there are about it, and the ids of those that the sealed days do not show yet. */
   entries: z.optional(z.number()),
   pending: z.optional(z.array(z.string())),
-  alerts: z.optional(z.object({ burn: z.optional(alertSchema), low: z.optional(alertSchema), spent: z.optional(alertSchema) })),
+  alerts: z.optional(
+    z.object({
+      burn: z.optional(alertSchema),
+      low: z.optional(alertSchema),
+      spent: z.optional(alertSchema),
+      /** Those that the document declares, by the name of the policy. */
+      declared: z.optional(z.record(z.string(), alertSchema)),
+    }),
+  ),
   /** It is in no catalog any more. */
   retired: z.optional(z.boolean()),
 });

@@ -3,6 +3,7 @@ import { dayMillis, type DayRollUp, hourFillOf, type HourFill, hourMillis, rolle
 import { dayOfMillis, judgedSeries, type Judging, type SealedDay, scaleOf } from './sealed.ts';
 import type { Series, Sums } from './series.ts';
 import { burnRatePairs } from './burn-rate.ts';
+import type { DeclaredAlert } from './declared-alerts.ts';
 import type { BudgetSpecification } from './specification.ts';
 
 /*
@@ -28,15 +29,25 @@ function startOfHour(atMillis: number): number {
   return Math.floor(atMillis / hourMillis) * hourMillis;
 }
 
+/** The hours that the windows of a declared alert begin in: of now, and of each moment of its `alertAfter`; and those they end in. */
+function hoursOfAlert({ lookBackSeconds, alertAfterSeconds }: DeclaredAlert, atMillis: number): readonly number[] {
+  const hoursBefore = (latest: number): readonly number[] => {
+    const first = startOfHour(latest - alertAfterSeconds * 1000);
+    return Array.from({ length: (startOfHour(latest) - first) / hourMillis + 1 }, (_, number) => first + number * hourMillis);
+  };
+  return [...hoursBefore(atMillis - lookBackSeconds * 1000 + 1), ...(alertAfterSeconds === 0 ? [] : hoursBefore(atMillis))];
+}
+
 /** The sealed hours whose readings an evaluation needs: those that a window begins within. Slices of an hour and more are never cut by one. */
-export function edgeHours({ window, sliceSeconds }: BudgetSpecification, atMillis: number, rolledUntilMillis: number): readonly number[] {
+export function edgeHours({ window, sliceSeconds, alerts }: BudgetSpecification, atMillis: number, rolledUntilMillis: number): readonly number[] {
   if (sliceSeconds * 1000 >= hourMillis) return [];
   const span = window.spanAt(atMillis);
   if (span.kind === 'refused') return [];
   const lookBacks = burnRatePairs.flatMap(({ longWindowSeconds, shortWindowSeconds }) => [longWindowSeconds, shortWindowSeconds]);
   const beginnings = [span.from, ...lookBacks.filter((seconds) => seconds < window.nominalSeconds).map((seconds) => atMillis - seconds * 1000 + 1)];
   const cut = beginnings.filter((from) => from % hourMillis !== 0).map(startOfHour);
-  return [...new Set(cut)].filter((hour) => hour < rolledUntilMillis);
+  const declared = alerts.flatMap((alert) => hoursOfAlert(alert, atMillis));
+  return [...new Set([...cut, ...declared])].filter((hour) => hour < rolledUntilMillis);
 }
 
 /** The part of `series` for each hour of a span, by a source that knows the hour. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { sloEvaluateSchema } from '../../cli/schemas.ts';
-import { documentOf, part } from '../core/slo/documents.ts';
+import { documentOf, part, policy } from '../core/slo/documents.ts';
 import { containing, type, typeJson } from './terminal.ts';
 
 let folder: string;
@@ -60,6 +60,22 @@ describe('slo evaluate', () => {
     expect(exitCode).toBe(0);
     expect(out).toContain('1 of 43.2 slices of the error budget are spent, 97.6852 % are left.');
     expect(out).toContain('Firing: critical (over 3600 s).');
+  });
+
+  it('says of the alerts that the document declares which fire, and why', async () => {
+    const alerts = [
+      policy('fast', 'op: gt, threshold: 10, lookbackWindow: 1h'),
+      policy('patient', 'op: gte, threshold: 10, lookbackWindow: 1h, alertAfter: 5m'),
+      policy('calm', 'op: lt, threshold: 1.5, lookbackWindow: 1h'),
+      policy('quiet', 'op: lte, threshold: 20, lookbackWindow: 1h', { tells: 'alertWhenNoData: true' }),
+    ];
+    const { out } = await type(words({ spec: write('declared.yaml', documentOf({ alerts })) }));
+    expect(out.split('\n').slice(-4)).toEqual([
+      'Alert fast fires (critical): its condition, burn over 3600 s > 10, holds (16.6667).',
+      'Alert patient does not fire: its condition, burn over 3600 s ≥ 10, holds, and waits for alertAfter (16.6667).',
+      'Alert calm does not fire: its condition, burn over 3600 s < 1.5, does not hold (16.6667).',
+      'Alert quiet does not fire: its condition, burn over 3600 s ≤ 20, holds (16.6667).',
+    ]);
   });
 
   it('reads points from standard input', async () => {

@@ -12,7 +12,8 @@ const conditionSpecSchema = z.strictObject({
   condition: z.strictObject({
     kind: z._default(z.literal('burnrate'), 'burnrate'),
     op: z.enum(comparisons),
-    threshold: z.number(),
+    /** A burn rate: 1 spends exactly the whole budget in one window. */
+    threshold: z.number().check(z.gte(0)),
     lookbackWindow: durationSchema,
     alertAfter: z._default(delaySchema, '0m'),
   }),

@@ -1,5 +1,5 @@
 import type { CatalogDocument, ReadDocument } from '../documents.ts';
-import { durationSeconds, targetRatio } from '../durations.ts';
+import { delaySeconds, durationSeconds, targetRatio, timeSliceSeconds } from '../durations.ts';
 import { explainIssue } from '../issues.ts';
 import { nearest } from '../nearest.ts';
 import { availabilityName } from './openslo-defaults.ts';
@@ -115,6 +115,7 @@ function thresholdComplaints(slo: ServiceLevelObjective): readonly Complaint[] {
   return [...(shared ? [{ path: ['spec', 'objectives'], ...rules.threshold }] : []), ...own];
 }
 
+type NamedPolicy = NonNullable<NonNullable<ServiceLevelObjective['spec']['alertPolicies']>[number]>;
 type Condition = NonNullable<NonNullable<AlertPolicy['spec']['conditions'][number]['spec']>>['condition'];
 
 /** The share of everything, in percent, that has to fail for a burn rate; through 12 digits, because 1 - 0.999 is not exactly 0.001. */
@@ -128,23 +129,71 @@ function isUnreachable({ op, threshold }: Condition, objective: Objective): bool
   return (op === 'gt' && needed >= 100) || (op === 'gte' && needed > 100);
 }
 
-/** Alert conditions that can never fire, with the arithmetic. */
+function unreachableComplaints(condition: Condition, path: Path, { objectives }: ServiceLevelObjective['spec']): readonly Complaint[] {
+  const objective = objectives.find((one) => isUnreachable(condition, one));
+  if (objective === undefined) return [];
+  const { op, threshold } = condition;
+  const allowed = percentNeeded(1, objective);
+  const highest = Number((100 / allowed).toPrecision(4));
+  return [
+    {
+      path,
+      message: `its condition can never fire: ${op === 'gt' ? 'more than ' : ''}${threshold} × ${allowed} % = ${percentNeeded(threshold, objective)} % of everything would have to fail`,
+      fix: `Choose a threshold below ${highest}, which a total outage burns at, or a stricter target.`,
+    },
+  ];
+}
+
+/** Seconds of the longest slices of an objective; of Occurrences, the minute that is rolled up. */
+function longestSlice({ budgetingMethod, objectives }: ServiceLevelObjective['spec']): number {
+  if (budgetingMethod === 'Occurrences') return 60;
+  return Math.max(60, ...objectives.map(({ timeSliceWindow }) => timeSliceSeconds(timeSliceWindow ?? 1) ?? 60));
+}
+
+/** What is looked at again for every slice that a condition must hold for. */
+const MAX_ALERT_AFTER_SECONDS = 86_400;
+
+/** Times of a condition that cannot be measured. */
+function spanComplaints({ lookbackWindow, alertAfter }: Condition, path: Path, spec: ServiceLevelObjective['spec']): readonly Complaint[] {
+  const lookBack = durationSeconds(lookbackWindow) ?? 0;
+  const [timeWindow] = spec.timeWindow;
+  const whole = durationSeconds(timeWindow?.duration ?? '') ?? 0;
+  const slice = longestSlice(spec);
+  const tooLong = {
+    path,
+    message: `its lookbackWindow of ${lookbackWindow} is longer than the ${timeWindow?.duration} of the objective`,
+    fix: 'Choose a shorter one, for example 1h or 6h.',
+  };
+  const tooShort = {
+    path,
+    message: `its lookbackWindow of ${lookbackWindow} is shorter than a slice, which has ${slice} s`,
+    fix: 'Choose one of several slices, or shorter slices (timeSliceWindow).',
+  };
+  const tooLate = { path, message: `its alertAfter of ${alertAfter} is more than a day`, fix: 'Choose at most 1d; a longer lookbackWindow says as much.' };
+  return [
+    ...(lookBack > whole ? [tooLong] : []),
+    ...(lookBack < slice ? [tooShort] : []),
+    ...(delaySeconds(alertAfter) > MAX_ALERT_AFTER_SECONDS ? [tooLate] : []),
+  ];
+}
+
+/** Alert conditions that can never fire, or that nothing can be said of. */
 function alertComplaints({ spec }: ServiceLevelObjective): readonly Complaint[] {
   return (spec.alertPolicies ?? []).flatMap((policy, index): readonly Complaint[] => {
     const condition = policy.spec?.conditions[0]?.spec?.condition;
-    const objective = condition === undefined ? undefined : spec.objectives.find((one) => isUnreachable(condition, one));
-    if (condition === undefined || objective === undefined) return [];
-    const { op, threshold } = condition;
-    const allowed = percentNeeded(1, objective);
-    const highest = Number((100 / allowed).toPrecision(4));
-    return [
-      {
-        path: ['spec', 'alertPolicies', index],
-        message: `its condition can never fire: ${op === 'gt' ? 'more than ' : ''}${threshold} × ${allowed} % = ${percentNeeded(threshold, objective)} % of everything would have to fail`,
-        fix: `Choose a threshold below ${highest}, which a total outage burns at, or a stricter target.`,
-      },
-    ];
+    const path = ['spec', 'alertPolicies', index];
+    return condition === undefined
+      ? []
+      : [...unreachableComplaints(condition, path, spec), ...spanComplaints(condition, path, spec), ...sameNames(spec, policy, path)];
   });
+}
+
+/** Two policies of one name: what one says would end the alert of the other. */
+function sameNames({ alertPolicies }: ServiceLevelObjective['spec'], policy: NamedPolicy, path: Path): readonly Complaint[] {
+  const name = policy.metadata?.name;
+  const isFirst = (alertPolicies ?? []).find(({ metadata }) => metadata?.name === name) === policy;
+  if (name === undefined || isFirst) return [];
+  return [{ path, message: `there is another alert policy "${name}" in this objective`, fix: 'Give each policy a name of its own, or leave one out.' }];
 }
 
 /** Objectives whose parts do not fit together once references are filled in. */

@@ -821,6 +821,34 @@ const expected: Readonly<Record<string, Expected>> = {
     ],
     rejected: [],
   },
+  'own-budget-condition-met.json': {
+    signals: [
+      [
+        'budget.condition',
+        'system/shop-web',
+        'critical',
+        'firing',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'The alert fast-burn of shop-web fires for shop-web-availability: It burns 3 × over 1 h; fast-burn alerts at more than 2 ×.',
+      ],
+    ],
+    rejected: [],
+  },
+  'own-budget-condition-over.json': {
+    signals: [
+      [
+        'budget.condition',
+        'system/shop-web',
+        'info',
+        'resolved',
+        '2026-11-21T09:00:00.000Z',
+        '111122223333/eu-central-1',
+        'The alert fast-burn of shop-web no longer fires for shop-web-availability.',
+      ],
+    ],
+    rejected: [],
+  },
   'own-heartbeat.json': {
     signals: [['platform.heartbeat', 'account/perennial', 'info', 'info', '2026-11-21T09:00:00.000Z', '111122223333/eu-central-1', 'Heartbeat of Perennial.']],
     rejected: [],

@@ -11,11 +11,18 @@ interface Parts {
   readonly objectives?: readonly string[];
   readonly indicator?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Alert policies in YAML flow form. */
+  readonly alerts?: readonly string[];
 }
 
 const events = '{ spec: { ratioMetric: { good: { metricSource: { type: Any, spec: {} } }, total: { metricSource: { type: Any, spec: {} } } } } }';
 export const threshold = '{ spec: { thresholdMetric: { metricSource: { type: Any, spec: {} } } } }';
 export const failureShare = '{ spec: { ratioMetric: { rawType: failure, raw: { metricSource: { type: Any, spec: {} } } } } }';
+
+/** An alert policy with one condition. */
+export function policy(name: string, condition: string, { severity = 'page', tells = 'alertWhenBreaching: true' } = {}): string {
+  return `{ metadata: { name: ${name} }, spec: { ${tells}, conditions: [{ spec: { severity: ${severity}, condition: { ${condition} } } }], notificationTargets: [] } }`;
+}
 
 /** A member of a composite. */
 export function part(name: string, rest: string): string {
@@ -29,6 +36,7 @@ export function documentOf({
   objectives,
   indicator = events,
   annotations = {},
+  alerts = [],
 }: Parts): string {
   const list = objectives ?? ['{ targetPercent: 99.9, timeSliceTarget: 0.99, timeSliceWindow: 1m }'];
   return [
@@ -42,6 +50,7 @@ export function documentOf({
     `  budgetingMethod: ${method}`,
     '  objectives:',
     ...list.map((one) => `    - ${one}`),
+    ...(alerts.length === 0 ? [] : ['  alertPolicies:', ...alerts.map((one) => `    - ${one}`)]),
   ].join('\n');
 }
 

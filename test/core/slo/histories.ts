@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { durationSeconds } from '../../../core/catalog/durations.ts';
 import { burnFactor, burnRatePairs } from '../../../core/slo/burn-rate.ts';
 import { quotient } from '../../../core/slo/exact.ts';
 import { evaluateLedger } from '../../../core/slo/evaluate-points.ts';
 import { eventScale, type LedgerEntry, type Sample } from '../../../core/slo/ledger.ts';
-import { part, specificationOf } from './documents.ts';
+import { part, policy, specificationOf } from './documents.ts';
 import { type RawBudget, type RawEntry, type RawPoint, straightforward } from './straightforward.ts';
 
 const minute = 60_000;
@@ -17,6 +18,14 @@ export interface History {
   readonly raw: RawBudget;
   readonly window: string;
   readonly slice: string;
+  readonly alerts: readonly RawAlert[];
+}
+
+interface RawAlert {
+  readonly op: 'gt' | 'gte' | 'lt' | 'lte';
+  readonly threshold: number;
+  readonly lookBackMinutes: number;
+  readonly alertAfterMinutes: number;
 }
 
 const windows = [
@@ -37,6 +46,15 @@ export const history = fc
     noData: fc.constantFrom('good', 'bad', 'ignore'),
     minimumEvents: fc.constantFrom(1, 1, 4),
     exclusions: fc.constantFrom('good', 'drop'),
+    alerts: fc.array(
+      fc.record({
+        op: fc.constantFrom('gt', 'gte', 'lt', 'lte'),
+        threshold: fc.constantFrom(0, 0.5, 1, 1.5),
+        lookBackMinutes: fc.constantFrom(10, 60, 95, 120),
+        alertAfterMinutes: fc.constantFrom(0, 0, 5, 10, 90),
+      }),
+      { maxLength: 2 },
+    ),
     nowMinutes: fc.integer({ min: 6, max: 240 }).map((tens) => tens * 10),
     nowSeconds: fc.constantFrom(0, 23),
     points: fc.array(
@@ -74,11 +92,18 @@ export const history = fc
     });
     const sliceMillis = wild.slice === '1h' ? hour : Number.parseInt(wild.slice, 10) * minute;
     const noData = method === 'Occurrences' && wild.noData === 'bad' ? 'good' : wild.noData;
-    const { minimumEvents, exclusions, window, slice } = wild;
-    return { window, slice, raw: { method, sliceMillis, members, noData, minimumEvents, exclusions, points, entries, now } };
+    const { minimumEvents, exclusions, window, slice, alerts } = wild;
+    return { window, slice, alerts, raw: { method, sliceMillis, members, noData, minimumEvents, exclusions, points, entries, now } };
   });
 
-export function specified({ raw, window, slice }: History) {
+/** Those whose look-back has a whole slice. */
+function measurable({ alerts, raw, slice }: History): readonly RawAlert[] {
+  const sliceMinutes = raw.method === 'Occurrences' ? 1 : (durationSeconds(slice) ?? 0) / 60;
+  return alerts.filter(({ lookBackMinutes }) => lookBackMinutes >= sliceMinutes);
+}
+
+export function specified(one: History) {
+  const { raw, window, slice } = one;
   const objectives = raw.members.map(({ allowed, sliceTarget, weight }, index) => {
     const rest = `targetPercent: ${Math.round((1 - allowed) * 100)}, timeSliceTarget: ${sliceTarget}, timeSliceWindow: ${slice}`;
     return raw.members.length === 1 ? `{ ${rest} }` : part(`m${index}`, `${rest}, compositeWeight: ${weight}`);
@@ -88,7 +113,10 @@ export function specified({ raw, window, slice }: History) {
     'perennial.io/minimum-events': String(raw.minimumEvents),
     'perennial.io/exclusions': raw.exclusions,
   };
-  return specificationOf({ method: raw.method, window, objectives, annotations });
+  const alerts = measurable(one).map(({ op, threshold, lookBackMinutes, alertAfterMinutes }, index) =>
+    policy(`p${index}`, `op: ${op}, threshold: ${threshold}, lookbackWindow: ${lookBackMinutes}m, alertAfter: ${alertAfterMinutes}m`),
+  );
+  return specificationOf({ method: raw.method, window, objectives, annotations, alerts });
 }
 
 export function samplesOf(raw: RawBudget): readonly Sample[] {
@@ -165,6 +193,31 @@ export function shuffled<Value>(values: readonly Value[], seed: number): readonl
     .map(({ value }) => value);
 }
 
+const comparisons = {
+  gt: (rate: number, limit: number) => rate > limit,
+  gte: (rate: number, limit: number) => rate >= limit,
+  lt: (rate: number, limit: number) => rate < limit,
+  lte: (rate: number, limit: number) => rate <= limit,
+};
+
+/** How a declared alert stands, slice by slice; `undefined` where plain numbers are too close to tell. */
+function expectedState({ raw }: History, sliceSeconds: number, { op, threshold, lookBackMinutes, alertAfterMinutes }: RawAlert) {
+  const starts = sliceStarts(raw);
+  const heldAt = (ago: number) => {
+    const until = raw.now - ago * 1000;
+    const inside = (at: number) => at <= until && at > until - lookBackMinutes * minute;
+    const { bad, budget, total } = straightforward(raw, starts, inside);
+    const rate = budget === 0 ? 0 : bad / budget;
+    const isEnough = raw.method !== 'Occurrences' || total >= raw.minimumEvents;
+    return { total, isClose: Math.abs(rate - threshold) < 1e-9 && rate !== threshold, holds: total > 0 && isEnough && comparisons[op](rate, threshold) };
+  };
+  const moments = Array.from({ length: Math.floor((alertAfterMinutes * 60) / sliceSeconds) + 1 }, (_, index) => heldAt(index * sliceSeconds));
+  if (moments.some(({ isClose }) => isClose)) return undefined;
+  if (moments[0]?.total === 0) return 'no-data';
+  if (moments[0]?.holds !== true) return 'quiet';
+  return moments.every(({ holds }) => holds) ? 'breached' : 'waiting';
+}
+
 /** Evaluates a history both ways and compares every figure. */
 export function expectAgreement(one: History): void {
   const specification = specified(one);
@@ -182,5 +235,9 @@ export function expectAgreement(one: History): void {
     if (rates.some((found) => Math.abs(found - factor) < 1e-9)) continue;
     const isEnough = one.raw.method !== 'Occurrences' || eventsOver(pair.longWindowSeconds) >= one.raw.minimumEvents;
     expect(firing.includes(pair.longWindowSeconds), `firing over ${pair.longWindowSeconds}`).toBe(isEnough && rates.every((found) => found > factor));
+  }
+  for (const [index, alert] of measurable(one).entries()) {
+    const found = answer.evaluation.declared?.[index];
+    expect(found?.state, JSON.stringify(alert)).toBe(expectedState(one, specification.sliceSeconds, alert) ?? found?.state);
   }
 }

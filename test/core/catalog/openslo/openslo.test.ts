@@ -85,6 +85,11 @@ function firstError(...texts: readonly string[]): string {
   return error === undefined ? 'no error' : `${error.file}:${error.line}:${error.column} ${error.path}: ${error.message} -> ${error.fix}`;
 }
 
+/** An alert policy inside an objective. */
+function inlined(times: string, { tells = 'alertWhenBreaching: true', severity = 'page', targets = '[]' } = {}): string {
+  return `{ metadata: { name: mine }, spec: { ${tells}, conditions: [{ spec: { severity: ${severity}, condition: { op: gt, threshold: 1, ${times} } } }], notificationTargets: ${targets} } }`;
+}
+
 describe('references', () => {
   it('are filled in: a published objective needs no other document', () => {
     const source = `${head}kind: DataSource\nmetadata: { name: main }\nspec: { type: CloudWatch }\n`;
@@ -102,6 +107,34 @@ describe('references', () => {
     expect(spec?.alertPolicies?.[0]?.spec?.conditions[0]?.spec?.severity).toBe('sev1');
     expect(spec?.alertPolicies?.[0]?.spec?.notificationTargets[0]?.spec?.target).toBe('email');
     expect(Object.keys(catalog ?? {})).not.toContain('indicators');
+  });
+
+  it.each([
+    ['that is complete and known', inlined('lookbackWindow: 1h'), []],
+    [
+      'with a severity of its own',
+      inlined('lookbackWindow: 1h', { severity: 'sev1' }),
+      ['the severity "sev1" is not known: it is told as a warning -> Write one of page, critical, high, ticket, warning, low.'],
+    ],
+    [
+      'that tells nobody',
+      inlined('lookbackWindow: 1h', { tells: 'alertWhenResolved: true' }),
+      [
+        'this policy tells nobody: neither alertWhenBreaching nor alertWhenNoData is true -> Write "alertWhenBreaching: true". The end of what was told is always told.',
+      ],
+    ],
+    [
+      'with targets of its own',
+      inlined('lookbackWindow: 1h', { targets: '[{ spec: { target: email } }]' }),
+      [
+        'its notificationTargets are not used: NotificationRoute documents say who is told of what -> Leave "notificationTargets: []", and write a NotificationRoute for the system.',
+      ],
+    ],
+  ])('warn of an alert policy %s', (_, alertPolicy, expected) => {
+    const { warnings, errors } = check(slo(`${objectives}  alertPolicies: [${alertPolicy}]\n`), sli);
+    expect(errors).toEqual([]);
+    const ours = warnings.filter(({ path }) => path === 'spec.alertPolicies[0]');
+    expect(ours.map(({ message, fix }) => `${message} -> ${fix}`)).toEqual(expected);
   });
 
   it.each([
@@ -129,6 +162,36 @@ describe('references', () => {
         `${head}kind: AlertPolicy\nmetadata: { name: p }\nspec: { conditions: [{ spec: { severity: page, condition: { op: gt, threshold: 14.4, lookbackWindow: 1h } } }], notificationTargets: [] }\n`,
       ],
       /can never fire: more than 14\.4 × 10 % = 144 % of everything would have to fail -> Choose a threshold below 10,/,
+    ],
+    [
+      'a look-back longer than the window',
+      [slo(`${objectives}  alertPolicies: [${inlined('lookbackWindow: 9w')}]\n`), sli],
+      /^1\.yaml:8:\d+ spec\.alertPolicies\[0\]: its lookbackWindow of 9w is longer than the 30d of the objective -> Choose a shorter one/,
+    ],
+    [
+      'a look-back shorter than a slice',
+      [
+        slo(
+          `  budgetingMethod: Timeslices\n  objectives: [{ target: 0.9, timeSliceTarget: 0.9, timeSliceWindow: 1h }]\n  alertPolicies: [${inlined('lookbackWindow: 30m')}]\n`,
+        ),
+        sli,
+      ],
+      /its lookbackWindow of 30m is shorter than a slice, which has 3600 s -> Choose one of several slices/,
+    ],
+    [
+      'an alert that waits for more than a day',
+      [slo(`${objectives}  alertPolicies: [${inlined('lookbackWindow: 1h, alertAfter: 25h')}]\n`), sli],
+      /its alertAfter of 25h is more than a day -> Choose at most 1d/,
+    ],
+    [
+      'a burn rate below 0',
+      [slo(`${objectives}  alertPolicies: [${inlined('lookbackWindow: 1h').replace('threshold: 1', 'threshold: -1')}]\n`), sli],
+      /threshold: must be at least 0/,
+    ],
+    [
+      'two policies of one name',
+      [slo(`${objectives}  alertPolicies: [${inlined('lookbackWindow: 1h')}, ${inlined('lookbackWindow: 6h')}]\n`), sli],
+      /^1\.yaml:8:\d+ spec\.alertPolicies\[1\]: there is another alert policy "mine" in this objective -> Give each policy a name/,
     ],
     [
       'a target of a policy',
