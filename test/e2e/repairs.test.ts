@@ -439,7 +439,11 @@ describe('most of a group at once', () => {
   });
 
   it('alarms that are wrong for all cost nothing: their targets say that they serve, so no probe is launched', async () => {
-    const repairs = await remediationsOf('misled');
+    // An alarm that still rings is taken up again after its veto: that one, too, ends in a veto.
+    const repairs = await untilRecorded(ground, 'The answer to every wrong alarm', async () => {
+      const all = await remediationsOf('misled');
+      return all.every(({ state }) => state !== 'running') ? all : undefined;
+    });
     expect(repairs.filter(({ state }) => state !== 'vetoed')).toEqual([]);
     expect(repairs.some(({ reason }) => reason.includes('its targets are healthy: an incident, not a repair'))).toBe(true);
     await expectLeftAlone('misled', healthyTargetsOf('misled'));
