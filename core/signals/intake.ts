@@ -1,4 +1,5 @@
 import type { CompiledCatalog, RemediationPolicy, System } from '../catalog/schema.ts';
+import { matchesGlob } from '../catalog/glob.ts';
 import { declaredIn } from '../catalog/published.ts';
 import { isWatchedAlarm } from '../catalog/watched-metrics.ts';
 import { lastDeployment } from '../deployments/deployments.ts';
@@ -121,13 +122,11 @@ async function remember(
   return decision;
 }
 
-function matches(glob: string, name: string): boolean {
-  return glob.endsWith('*') ? name.startsWith(glob.slice(0, -1)) : name === glob;
-}
-
 /** One that the catalog names, or one that Perennial made for the metrics of the system. */
 function isAlarmOf(system: System, alarmName: string): boolean {
-  return system.spec.alarms.some((glob) => matches(glob, alarmName)) || (alarmName.startsWith(`${system.metadata.name}-`) && isWatchedAlarm(system, alarmName));
+  return (
+    system.spec.alarms.some((glob) => matchesGlob(glob, alarmName)) || (alarmName.startsWith(`${system.metadata.name}-`) && isWatchedAlarm(system, alarmName))
+  );
 }
 
 async function findPlace(ports: IntakePorts, catalog: CompiledCatalog, signal: Signal, alarm: AlarmFacts | undefined): Promise<Place> {

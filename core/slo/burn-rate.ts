@@ -93,21 +93,6 @@ export function burnRate({ bad, total }: BadCounts, target: Target): number {
   return total === 0 ? 0 : quotient(BigInt(bad) * target.allowed.denominator, BigInt(total) * target.allowed.numerator);
 }
 
-function exceedsFactor({ bad, total }: BadCounts, pair: BurnRatePair, target: Target, windowSeconds: number): boolean {
-  const [numerator, denominator] = factorParts(pair, windowSeconds);
-  return BigInt(bad) * target.allowed.denominator * denominator > BigInt(total) * target.allowed.numerator * numerator;
-}
-
-/** Whether both windows of a pair burn faster than its factor: strictly, and compared before anything is rounded. */
-export function isBurning(
-  windows: { readonly long: BadCounts; readonly short: BadCounts },
-  pair: BurnRatePair,
-  target: Target,
-  windowSeconds: number,
-): boolean {
-  return exceedsFactor(windows.long, pair, target, windowSeconds) && exceedsFactor(windows.short, pair, target, windowSeconds);
-}
-
 /** Seconds until a whole budget is gone at a steady burn rate; infinite at rate 0. */
 export function exhaustionSeconds(windowSeconds: number, rate: number): number {
   return windowSeconds / rate;

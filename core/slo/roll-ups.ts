@@ -30,13 +30,6 @@ function startOf(day: string): number {
   return Date.parse(`${day}T00:00:00.000Z`);
 }
 
-/** Rolls one day up. Asked again after a correction, it gives the day as it is then. */
-export function rollUpDay(day: string, series: Series): DayRollUp {
-  const start = startOf(day);
-  const hours = Array.from({ length: 24 }, (_, hour) => series.between(start + hour * hourMillis, start + (hour + 1) * hourMillis - 1));
-  return { day, hours, sum: hours.reduce(plus, nothing) };
-}
-
 /** What an hour comes to of which nothing is kept, by its number since 1970: before the first data, in a gap, or ahead in a calendar window. */
 export type HourFill = (hour: number) => Sums;
 

@@ -79,38 +79,3 @@ export function sliceOf(observation: Observation, target: SliceTarget): Slice | 
     ? { kind: 'bad', reason: `${share}, below the slice target of ${target.text}` }
     : { kind: 'good', reason: `${share}, at or above the slice target of ${target.text}` };
 }
-
-/**
- * Whether `a` counts rather than `b` for the same minute: the newer reading. Two readings of the same moment that differ are
- * settled the same way in any order: the fuller one, then the worse one.
- */
-function prevails(a: Observation, b: Observation): boolean {
-  if (a.observedAt !== b.observedAt) return a.observedAt > b.observedAt;
-  return a.total === b.total ? a.good < b.good : a.total > b.total;
-}
-
-/** Readings by minute after a merge, and those whose counts are new or different: only these are worth a write. */
-export interface MergedObservations {
-  /** One per minute, oldest first. */
-  readonly observations: readonly Observation[];
-  readonly changed: readonly Observation[];
-}
-
-/**
- * Adds readings to those known. Order and duplicates do not matter. A newer reading with the same counts takes its place (so that
- * an older one which comes later cannot win) but is no change. Gives what it gets: refuse bad readings before, with {@link refusalOf}.
- */
-export function mergeObservations(existing: readonly Observation[], incoming: readonly Observation[]): MergedObservations {
-  const before = new Map(existing.map((observation) => [observation.minute, observation]));
-  const merged = new Map(before);
-  for (const observation of incoming) {
-    const known = merged.get(observation.minute);
-    if (known === undefined || prevails(observation, known)) merged.set(observation.minute, observation);
-  }
-  const observations = [...merged.values()].toSorted((a, b) => (a.minute < b.minute ? -1 : 1));
-  const changed = observations.filter((observation) => {
-    const known = before.get(observation.minute);
-    return known?.good !== observation.good || known.total !== observation.total;
-  });
-  return { observations, changed };
-}

@@ -86,17 +86,6 @@ export function badMinutes(state: ObjectiveState, after: Timestamp, until: Times
   return [...sealed, ...recent].filter((minute) => minute > after && minute <= until).toSorted();
 }
 
-/** One hour of a sealed day. */
-export interface HourlyRollUp extends SliceCounts {
-  /** 0 to 23, UTC. */
-  readonly hour: number;
-}
-
-/** The 24 hours of a sealed day, for charts. */
-export function hourlyRollUps(marks: string): readonly HourlyRollUp[] {
-  return Array.from({ length: 24 }, (_, hour) => ({ hour, ...countsOfMarks(marks.slice(hour * 60, hour * 60 + 60)) }));
-}
-
 const countPattern = String.raw`\d+(?:\.\d+)?(?:e[+-]?\d+)?`;
 /** `7:1188/1200@65000#1`: minutes after `sealedUntil`, good/total, milliseconds from the start of the minute to the reading, part of a composite. */
 const reading = new RegExp(String.raw`^(\d+):(${countPattern})/(${countPattern})@(\d+)(?:#(\d{1,2}))?$`);

@@ -42,11 +42,6 @@ export function postMortemReason(incident: Incident, timeline: readonly Timeline
   return undefined;
 }
 
-/** Whether an incident asks for a post-mortem; see {@link postMortemReason}. */
-export function isPostMortemDue(incident: Incident, timeline: readonly TimelineEvent[] = []): boolean {
-  return postMortemReason(incident, timeline) !== undefined;
-}
-
 /** Where a note of a person goes. */
 export const noteSections = ['summary', 'impact', 'factor', 'well', 'poorly', 'luckily'] as const;
 export type NoteSection = (typeof noteSections)[number];

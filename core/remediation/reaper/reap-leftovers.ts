@@ -29,7 +29,8 @@ export function decideInterface(loose: LooseInterface, remediation: Remediation 
   const launch = launchOf(id, loose.tags, remediation, now);
   if ('kind' in launch) return launch;
   if (loose.isManagedByAws) return { kind: 'report', id, incidentId: launch.incidentId, reason: 'An AWS service manages it' };
-  return { kind: 'delete', id, incidentId: launch.incidentId, reason: `${launch.id} launched it, ended ${launch.state}, and nobody has it attached` };
+  const { incidentId, system } = launch;
+  return { kind: 'delete', id, system, incidentId, reason: `${launch.id} launched it, ended ${launch.state}, and nobody has it attached` };
 }
 
 /**
@@ -50,6 +51,7 @@ function decideLaunchedVolume(volume: LooseVolume, remediation: Remediation | un
   return {
     kind: 'delete',
     id,
+    system: launch.system,
     incidentId: launch.incidentId,
     reason: `It is the root of a replacement that ${launch.id} launched and that never came into service`,
   };
@@ -59,7 +61,7 @@ function decideLaunchedVolume(volume: LooseVolume, remediation: Remediation | un
 function decideKeptRoot(
   id: string,
   tags: Readonly<Record<string, string>>,
-  { id: remediationId, state, incidentId }: Remediation,
+  { id: remediationId, system, state, incidentId }: Remediation,
   now: Timestamp,
 ): LeftoverDecision {
   if (tags[tagKeys.hold] !== undefined) return { kind: 'keep', id, reason: `It is on hold (${tags[tagKeys.hold]})` };
@@ -68,7 +70,7 @@ function decideKeptRoot(
   if (until === undefined)
     return { kind: 'report', id, incidentId, reason: `${remediationId} replaced this root, but its tag ${tagKeys.quarantineUntil} is no moment` };
   if (now < until) return { kind: 'keep', id, reason: `Kept as evidence until ${until}` };
-  return { kind: 'delete', id, incidentId, reason: `It is the root that ${remediationId} replaced, and its quarantine ended at ${until}` };
+  return { kind: 'delete', id, system, incidentId, reason: `It is the root that ${remediationId} replaced, and its quarantine ended at ${until}` };
 }
 
 /** Pure. A data volume is never deleted (S0-27): only a root that was replaced, and that of a replacement which never served. */

@@ -44,7 +44,7 @@ export function decideSnapshot({ snapshot, remediation, isStateful, hasYounger }
     const why = isStateful === undefined ? `the system ${system} is not in the catalog any more` : `the system ${system} is stateful`;
     return { kind: 'report', id, incidentId, reason: `It is older than ${KEPT_DAYS} days, but there is no younger snapshot of ${volumeId}, and ${why}` };
   }
-  return { kind: 'delete', id, incidentId, reason: `${remediationId} took it of ${volumeId}, and it is older than ${KEPT_DAYS} days` };
+  return { kind: 'delete', id, system, incidentId, reason: `${remediationId} took it of ${volumeId}, and it is older than ${KEPT_DAYS} days` };
 }
 
 /** Deletes old snapshots of repairs. Says what it will do before it does it; one id a call; run twice it does nothing more. */

@@ -26,7 +26,7 @@ export interface ReapPorts extends IncidentPorts {
 }
 
 export type ReapDecision =
-  | { readonly kind: 'terminate'; readonly instanceId: string; readonly incidentId: string; readonly reason: string }
+  | { readonly kind: 'terminate'; readonly instanceId: string; readonly system: string; readonly incidentId: string; readonly reason: string }
   /** `evidence`: it is kept only because its time is not over. */
   | { readonly kind: 'keep'; readonly instanceId: string; readonly reason: string; readonly evidence?: KeptEvidence }
   /** The tag says quarantine, our record does not: somebody else's business, reported and left alone. */
@@ -88,7 +88,7 @@ function decideByTime({ instanceId, state }: InstanceFacts, untilTag: string, is
   if (now < until) return { kind: 'keep', instanceId, reason: `Kept as evidence until ${until}`, ...(isResting ? { evidence } : {}) };
   if (!isResting)
     return { kind: 'report', instanceId, reason: `Its quarantine is over but it is ${state}: somebody started it again, or let it into other security groups` };
-  return { kind: 'terminate', instanceId, incidentId: evidence.incidentId, reason: `Its quarantine ended at ${until}` };
+  return { kind: 'terminate', instanceId, system: evidence.system, incidentId: evidence.incidentId, reason: `Its quarantine ended at ${until}` };
 }
 
 /** How many quarantined instances a group of this system may keep; at least 1. */
@@ -104,7 +104,7 @@ export function boundGroups(decisions: readonly ReapDecision[], limitOf: Quarant
     const limit = Math.max(1, limitOf(evidence.system));
     if (younger < limit) return decision;
     const reason = `The group ${evidence.groupId} keeps at most ${limit} in quarantine, and ${younger} younger ones are there`;
-    return { kind: 'terminate', instanceId, incidentId: evidence.incidentId, reason };
+    return { kind: 'terminate', instanceId, system: evidence.system, incidentId: evidence.incidentId, reason };
   });
 }
 
@@ -138,9 +138,9 @@ async function decide(ports: ReapPorts, instance: InstanceFacts): Promise<ReapDe
 }
 
 async function terminate(ports: ReapPorts, decision: ReapDecision & { kind: 'terminate' }): Promise<boolean> {
-  const { instanceId, incidentId, reason } = decision;
+  const { instanceId, system, incidentId, reason } = decision;
   try {
-    if ((await frozenReason(ports)) !== undefined) return false;
+    if ((await frozenReason(ports, system)) !== undefined) return false;
     await tellBefore(ports, incidentId, `end:${instanceId}`, `Will terminate ${instanceId}. ${reason}`);
     if (!(await leaveGroup(ports, decision))) return false;
     await ports.terminator.terminate(instanceId);

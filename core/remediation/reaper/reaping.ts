@@ -76,7 +76,7 @@ export async function reportOnce(ports: TellingPorts & Pick<ReapingPorts, 'log'>
 
 /** What is decided about a thing of ours that no instance holds: a volume, an interface, a snapshot. */
 export type LooseDecision =
-  | { readonly kind: 'delete'; readonly id: string; readonly incidentId: string; readonly reason: string }
+  | { readonly kind: 'delete'; readonly id: string; readonly system: string; readonly incidentId: string; readonly reason: string }
   | { readonly kind: 'keep'; readonly id: string; readonly reason: string }
   | { readonly kind: 'report'; readonly id: string; readonly incidentId?: string; readonly reason: string };
 
@@ -94,7 +94,7 @@ export async function readable(id: string, decide: () => Promise<LooseDecision>)
 const MAX_DELETES = 20;
 
 /**
- * Deletes what was decided so: says it before, one id a call, nothing while all is frozen. What EC2 refuses for good is in the log and
+ * Deletes what was decided so: says it before, one id a call, nothing while all or its system is frozen. What EC2 refuses for good is in the log and
  * stops no other.
  *
  * @param failure what the log says of one that could not be deleted
@@ -107,8 +107,9 @@ export async function deleteDecided(
 ): Promise<void> {
   let deleted = 0;
   for (const decision of decisions) {
-    if (decision.kind !== 'delete' || deleted === MAX_DELETES || (await frozenReason(ports)) !== undefined) continue;
-    const { id, incidentId, reason } = decision;
+    if (decision.kind !== 'delete' || deleted === MAX_DELETES) continue;
+    const { id, system, incidentId, reason } = decision;
+    if ((await frozenReason(ports, system)) !== undefined) continue;
     try {
       await tellBefore(ports, incidentId, `delete:${id}`, `Will delete ${id}. ${reason}`);
       await call(id);

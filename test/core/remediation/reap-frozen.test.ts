@@ -97,12 +97,15 @@ describe('the reaper and the freeze switch', () => {
     expect(await states(world)).toEqual(reaped);
   });
 
-  it.each([
+  const afterWords = [
     ['The reaper has decided', { instances: ['i-orphan stopping 4', 'i-ended stopped 4', 'i-unstopped stopping 4'], loose: 2, snapshots: 2 }],
     ['The reaper has looked for orphans', { instances: untouched.instances, loose: 2, snapshots: 2 }],
     ['The reaper has looked for volumes and interfaces', { instances: reaped.instances, loose: 2, snapshots: 2 }],
     ['The reaper has looked for old snapshots', { instances: reaped.instances, loose: 0, snapshots: 2 }],
-  ])('stops at the very next call when somebody freezes after "%s"', async (wanted, expected) => {
+  ] as const;
+  const targets = ['global', 'system#shop-web'];
+  const moments = targets.flatMap((target) => afterWords.map(([wanted, expected]) => [target, wanted, expected] as const));
+  it.each(moments)('stops at the very next call when somebody freezes %s after "%s"', async (target, wanted, expected) => {
     const world = await stage();
     let frozen: Promise<void> | undefined;
     const { log } = world.ports;
@@ -110,7 +113,7 @@ describe('the reaper and the freeze switch', () => {
       warn: (message, data) => log.warn(message, data),
       error: (message, data) => log.error(message, data),
       info: (message) => {
-        if (message === wanted) frozen ??= turn(world, 'global', switchOf('global', true));
+        if (message === wanted) frozen ??= turn(world, target, switchOf(target, true));
       },
     };
     await reapAll({ ...world.ports, log: freezing });

@@ -97,6 +97,25 @@ async function replaced(): Promise<Intake> {
 
 const incidentIdOf = (result: IntakeResult): string => ('incidentId' in result ? result.incidentId : `no incident: ${result.reason}`);
 
+describe('an alarm about no instance', () => {
+  it.each([
+    ['prod-*-5xx', 'prod-shop-5xx', 'shop-web'],
+    ['prod-*-5xx', 'prod-shop-4xx', undefined],
+    ['prod-shop*', 'prod-shop-5xx', 'shop-web'],
+    ['prod-shop', 'prod-shop-5xx', undefined],
+  ])('belongs to the system whose catalog names it: %s and %s', async (glob, alarmName, system) => {
+    const { world, catalog } = await intake();
+    const listing = { ...catalog, systems: catalog.systems.map((one) => ({ ...one, spec: { ...one.spec, alarms: [glob] } })) };
+    const result = await takeIn(
+      portsOf(world, world.store),
+      listing,
+      signal(world, { kind: 'alarm.state-change', subject: { type: 'alarm', id: alarmName }, rule: alarmName }),
+    );
+    const incident = await readRecord(world.store, incidentType, keys.incident(testScope, incidentIdOf(result)));
+    expect(incident?.body.system).toBe(system);
+  });
+});
+
 describe('a trouble signal of a listed trigger', () => {
   it('opens an incident, claims the slot, arms the page and starts the repair, in this order of certainty (S0-14)', async () => {
     const { world, take } = await intake();

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { burnRate, burnRateAlerts, burnRatePairs, detectionSeconds, exhaustionSeconds, isBurning } from '../../../core/slo/burn-rate.ts';
+import { burnRate, burnRateAlerts, detectionSeconds, exhaustionSeconds } from '../../../core/slo/burn-rate.ts';
 import { parseTarget, type Target } from '../../../core/slo/target.ts';
+import { evaluated } from './documents.ts';
 
 function target(percent: string): Target {
   const parsed = parseTarget(percent);
@@ -11,6 +12,8 @@ function target(percent: string): Target {
 
 const day = 86_400;
 const month = 30 * day;
+const at = '2026-11-21T09:00:00Z';
+const before = '2026-11-21T08:30:00Z';
 
 describe('burnRateAlerts', () => {
   it.each([
@@ -57,31 +60,36 @@ describe('burnRateAlerts', () => {
   });
 });
 
-describe('isBurning', () => {
-  it('says "unreachable" exactly when a total outage of both windows does not fire', () => {
+/** The pairs that fire over such points. */
+const firing = (percent: string, window: string, points: readonly object[]) =>
+  evaluated({ method: 'Occurrences', objectives: [`{ targetPercent: ${percent} }`], window: `{ duration: ${window}, isRolling: true }` }, points, at).firing;
+
+/** Whether the page fires when so many of 1,000 are bad in the hour and in the five minutes: at 99 % it is at 14.4, which are 144. */
+const burning = (long: number, short: number) => {
+  const points = [
+    { t: before, bad: 2 * long - short, total: 1000 },
+    { t: at, bad: short, total: 1000 },
+  ];
+  return firing('99', '30d', points).some(({ severity }) => severity === 'critical');
+};
+
+describe('a pair of windows', () => {
+  it('is "unreachable" exactly when a total outage of both windows does not fire', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9999 }), fc.integer({ min: 4, max: 90 }), (hundredths, days) => {
-        const promise = target(`${Math.floor(hundredths / 100)}.${String(hundredths % 100).padStart(2, '0')}`);
-        const outage = { long: { bad: 60, total: 60 }, short: { bad: 5, total: 5 } };
-        for (const alert of burnRateAlerts(promise, days * day)) {
-          expect(alert.reachability.kind).toBe(isBurning(outage, alert, promise, days * day) ? 'reachable' : 'unreachable');
-        }
+        const percent = `${Math.floor(hundredths / 100)}.${String(hundredths % 100).padStart(2, '0')}`;
+        const burning = firing(percent, `${days}d`, [{ t: at, bad: 60, total: 60 }]).map(({ longWindowSeconds }) => longWindowSeconds);
+        const reachable = burnRateAlerts(target(percent), days * day).filter(({ reachability }) => reachability.kind === 'reachable');
+        expect(reachable.map(({ longWindowSeconds }) => longWindowSeconds)).toEqual(burning);
       }),
     );
   });
 
   it('needs both windows, strictly above the factor', () => {
-    const [page] = burnRatePairs;
-    if (page === undefined) throw new Error('no pairs');
-    const promise = target('99');
-    const burning = (long: number, short: number) => isBurning({ long: { bad: long, total: 1000 }, short: { bad: short, total: 1000 } }, page, promise, month);
     expect([burning(145, 145), burning(144, 145), burning(145, 144), burning(144, 144)]).toEqual([true, false, false, false]);
   });
 
-  it('is quiet without data', () => {
-    const [page] = burnRatePairs;
-    if (page === undefined) throw new Error('no pairs');
-    expect(isBurning({ long: { bad: 0, total: 0 }, short: { bad: 0, total: 0 } }, page, target('99.9'), month)).toBe(false);
+  it('burns nothing without data', () => {
     expect(burnRate({ bad: 0, total: 0 }, target('99.9'))).toBe(0);
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { evaluateLedger, evaluateSeries, gridOf, seriesOfMaterial } from '../../../core/slo/evaluate-points.ts';
 import { amendmentsOf, eventScale, type Sample } from '../../../core/slo/ledger.ts';
-import { dayMillis, decodeHour, encodeHour, hourCountsPattern, hourFillOf, rolledUpSeries, rollUpDay } from '../../../core/slo/roll-ups.ts';
+import { dayMillis, type DayRollUp, decodeHour, encodeHour, hourCountsPattern, hourFillOf, hourMillis, rolledUpSeries } from '../../../core/slo/roll-ups.ts';
 import { eventSeries, judges, judgeSlices, samplesByMember, type Series, sliceSeries } from '../../../core/slo/series.ts';
 import { specificationOf } from './documents.ts';
 import { entriesOf, history, samplesOf, specified } from './histories.ts';
@@ -14,6 +14,13 @@ const grid = { sliceMillis: 60_000, fromMillis: base, atMillis: at, lastMillis: 
 const specification = specificationOf({});
 const [member] = specification.members;
 const amendments = amendmentsOf([]);
+
+/** A day whose hours are summed from the raw series: what whoever seals a day comes to. */
+function rollUpDay(day: string, series: Series): DayRollUp {
+  const start = Date.parse(`${day}T00:00:00.000Z`);
+  const hours = Array.from({ length: 24 }, (_, hour) => series.between(start + hour * hourMillis, start + (hour + 1) * hourMillis - 1));
+  return { day, hours, sum: hours.reduce((a, b) => ({ bad: a.bad + b.bad, total: a.total + b.total })) };
+}
 
 const samples = fc.array(
   fc.record({ minute: fc.nat(3 * 1440 - 1), total: fc.integer({ min: 1, max: 9 }), bad: fc.nat(9) }).map(({ minute, total, bad }): Sample => {

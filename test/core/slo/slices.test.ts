@@ -1,7 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addSeconds } from '../../../core/environment/time.ts';
-import { mergeObservations, type Observation, parseSliceTarget, sliceOf, type SliceTarget } from '../../../core/slo/slices.ts';
+import { type Observation, parseSliceTarget, sliceOf, type SliceTarget } from '../../../core/slo/slices.ts';
 
 const minute = '2026-11-21T09:00:00.000Z';
 
@@ -56,41 +55,5 @@ describe('sliceOf', () => {
     [{ ...observed(1, 1), minute: 'yesterday' }, 'not the start of a minute'],
   ])('refuses %j: %s', (observation, reason) => {
     expect(sliceOf(observation, sliceTarget(0.99))).toEqual({ kind: 'refused', reason: expect.stringContaining(reason) as unknown });
-  });
-});
-
-describe('mergeObservations', () => {
-  it('lets the newest reading of a minute win, in any order', () => {
-    const early = observed(90, 100, 65);
-    const late = observed(99, 100, 130);
-    expect(mergeObservations([early], [late])).toEqual({ observations: [late], changed: [late] });
-    expect(mergeObservations([late], [early])).toEqual({ observations: [late], changed: [] });
-  });
-
-  it('writes nothing for a newer reading that says the same, but remembers that it is newer', () => {
-    const again = observed(90, 100, 130);
-    expect(mergeObservations([observed(90, 100, 65)], [again])).toEqual({ observations: [again], changed: [] });
-  });
-
-  it('settles two readings of the same moment the same way: the fuller one, then the worse one', () => {
-    expect(mergeObservations([observed(90, 100)], [observed(90, 90)]).observations).toEqual([observed(90, 100)]);
-    expect(mergeObservations([observed(90, 100)], [observed(80, 100)]).observations).toEqual([observed(80, 100)]);
-  });
-
-  it('gives the same for any order and any repetition', () => {
-    const reading = fc.record({ offset: fc.nat(5), good: fc.nat(3), bad: fc.nat(3), lag: fc.integer({ min: 60, max: 64 }) });
-    fc.assert(
-      fc.property(fc.array(reading, { maxLength: 20 }), fc.infiniteStream(fc.nat()), (readings, order) => {
-        const all = readings.map(({ offset, good, bad, lag }) => observed(good, good + bad, lag, addSeconds(minute, offset * 60)));
-        const [...keys] = order.take(all.length);
-        const shuffled = all.map((observation, index) => ({ observation, key: keys[index] ?? 0 })).toSorted((a, b) => a.key - b.key);
-        const oneByOne = [...shuffled, ...shuffled].reduce<readonly Observation[]>(
-          (known, { observation }) => mergeObservations(known, [observation]).observations,
-          [],
-        );
-        expect(oneByOne).toEqual(mergeObservations([], all).observations);
-        expect(mergeObservations(oneByOne, all)).toEqual({ observations: oneByOne, changed: [] });
-      }),
-    );
   });
 });

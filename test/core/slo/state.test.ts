@@ -12,7 +12,6 @@ import {
   decodeState,
   encodeMarks,
   encodeReading,
-  hourlyRollUps,
   objectiveDaySchema,
   objectiveDayType,
   objectiveHeadSchema,
@@ -45,12 +44,6 @@ describe('what is known of an objective by the minute', () => {
   it('is as the evaluation judged it, where that is stored: corrections and all methods are in it', () => {
     const state = decodeState({ sealedUntil, recent, recentMarks: '2g1b' }, []);
     expect(badMinutes(state, '', addSeconds(sealedUntil, 300), sliceTarget)).toEqual([addSeconds(sealedUntil, 120)]);
-  });
-
-  it('adds up by the hour', () => {
-    const hours = hourlyRollUps(marks);
-    expect(hours).toHaveLength(24);
-    expect(hours[10]).toEqual({ hour: 10, badSlices: 3, observedSlices: 3 });
   });
 });
 

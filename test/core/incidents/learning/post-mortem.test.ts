@@ -14,7 +14,6 @@ import {
   closePostMortem,
   correctFacts,
   endAction,
-  isPostMortemDue,
   type NewAction,
   newPostMortem,
   type PostMortem,
@@ -55,14 +54,13 @@ describe('when a post-mortem is asked for', () => {
     ['a drill', { ...share(0.9), subject: { type: 'check', id: 'drill-of-shop-web' } }, [], false],
   ])('%s', (_what, change, timeline, isDue) => {
     const incident = incidentOf(change);
-    expect(isPostMortemDue(incident, timeline)).toBe(isDue);
     expect(postMortemReason(incident, timeline) !== undefined).toBe(isDue);
   });
 
   it('is decided by the share alone, strictly above 20 %', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 5, noNaN: true }), (part) => {
-        expect(isPostMortemDue(incidentOf(share(part)))).toBe(part > 0.2);
+        expect(postMortemReason(incidentOf(share(part))) !== undefined).toBe(part > 0.2);
       }),
     );
   });

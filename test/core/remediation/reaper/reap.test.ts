@@ -43,6 +43,7 @@ describe('the decision of the reaper', () => {
     expect(decideReap(quarantined(), ended(), NOW)).toEqual({
       kind: 'terminate',
       instanceId: 'i-0000000000000001',
+      system: 'shop-web',
       incidentId: 'inc-1',
       reason: `Its quarantine ended at ${UNTIL}`,
     });
