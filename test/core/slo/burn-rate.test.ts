@@ -65,7 +65,7 @@ const firing = (percent: string, window: string, points: readonly object[]) =>
   evaluated({ method: 'Occurrences', objectives: [`{ targetPercent: ${percent} }`], window: `{ duration: ${window}, isRolling: true }` }, points, at).firing;
 
 /** Whether the page fires when so many of 1,000 are bad in the hour and in the five minutes: at 99 % it is at 14.4, which are 144. */
-const burning = (long: number, short: number) => {
+const isPaging = (long: number, short: number) => {
   const points = [
     { t: before, bad: 2 * long - short, total: 1000 },
     { t: at, bad: short, total: 1000 },
@@ -86,7 +86,7 @@ describe('a pair of windows', () => {
   });
 
   it('needs both windows, strictly above the factor', () => {
-    expect([burning(145, 145), burning(144, 145), burning(145, 144), burning(144, 144)]).toEqual([true, false, false, false]);
+    expect([isPaging(145, 145), isPaging(144, 145), isPaging(145, 144), isPaging(144, 144)]).toEqual([true, false, false, false]);
   });
 
   it('burns nothing without data', () => {

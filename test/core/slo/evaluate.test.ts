@@ -308,7 +308,34 @@ describe('alerts', () => {
     expect(eventsOf(sent.slice(1))).toMatchObject([{ 'detail-type': 'Budget Recovered', time: clock.now() }]);
   });
 
-  it('say that little is left and that nothing is, and each when it is over', async () => {
+  it('say that little is left before nothing is, and when enough is left again', async () => {
+    const { ports, metrics, clock, sent } = createWorld();
+    // 11.52 minutes of two days may be bad: 11 leave less than a tenth.
+    const small = catalogOf(
+      objectiveDocument({
+        timeWindow: [{ duration: '2d', isRolling: true }],
+        objectives: [{ targetPercent: 99.6, timeSliceTarget: 0.99, timeSliceWindow: '60s' }],
+      }),
+    );
+    for (let minute = -8; minute < 3; minute += 1) metrics.put(addSeconds(opening, minute * 60), 0, 1200);
+    await evaluateBudgets(ports, small);
+    const low = eventsOf(sent).find((event) => event['detail-type'] === 'Budget Low');
+    expect(low?.detail).toEqual({
+      system: 'shop-web',
+      objective: 'shop-web-availability',
+      reason: expect.stringMatching(/^4\.5 % of the 11 minutes of 2 d are left\. At the pace of the last hour .* gone on/) as unknown,
+    });
+    const told = sent.length;
+    clock.set(addSeconds(opening, 2 * 86_400 + 3600));
+    await evaluateBudgets(ports, small);
+    expect(
+      eventsOf(sent)
+        .slice(told)
+        .map(({ detail, ...event }) => [event['detail-type'], detail.alert, detail.reason]),
+    ).toContainEqual(['Budget Recovered', 'low', '100 % of the budget are left']);
+  });
+
+  it('say that nothing is left, and when that is over', async () => {
     const { ports, metrics, catalog, clock, sent } = createWorld();
     const small = catalogOf(
       objectiveDocument({
