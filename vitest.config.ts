@@ -11,9 +11,10 @@ const onLocalAws = {
   setupFiles: ['test/e2e/one-at-a-time.ts'],
   // Stories that run at once wait for things that pass: each must be there from the beginning.
   maxConcurrency: 50,
-  testTimeout: 240_000,
-  // The first hook deploys the platform and builds a fleet, on processors that others may use too.
-  hookTimeout: 480_000,
+  // What is waited for has deadlines of its own, which say what did not happen. These only end what hangs: they are longer than the
+  // deadlines of one test, and of one hook (the first deploys the platform and builds a fleet), together.
+  testTimeout: 900_000,
+  hookTimeout: 1_200_000,
 };
 
 /** The stories of repairs have a local AWS of their own; the contracts come after them there, so that both have about as much to do. */

@@ -59,7 +59,7 @@ export function describeAttachments(title: string, create: () => AttachmentsUnde
         await fleet.pass();
         await check();
       },
-      { timeout: 15_000, interval: 1 },
+      { timeout: 60_000, interval: 1 },
     );
   const stop = async (instanceId: string): Promise<void> => {
     await fleet.power.stop(instanceId);

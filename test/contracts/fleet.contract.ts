@@ -17,6 +17,7 @@ import type {
   TargetReader,
   TargetRegistrar,
 } from '../../core/remediation/ports.ts';
+import { expectMoment } from './moment.ts';
 
 /*
  * What every fleet does, in memory and behind the AWS adapters alike. Where the emulator (moto with the overlay, MiniStack for the
@@ -101,12 +102,13 @@ export function describeFleet(title: string, create: () => FleetUnderTest): void
         await fleet.pass();
         await check();
       },
-      { timeout: 15_000, interval: 1 },
+      { timeout: 60_000, interval: 1 },
     );
   const expectState = (instanceId: string, state: string): Promise<void> =>
     eventually(async () => expect((await ports.instances.read(instanceId))?.state).toBe(state));
   const expectHealth = (instanceId: string, state: string): Promise<void> =>
     eventually(async () => expect((await ports.targets.health(instanceId, [fleet.target])).map((target) => target.state)).toEqual([state]));
+  const firstHealthOf = async (instanceId: string): Promise<string | undefined> => (await ports.targets.health(instanceId, [fleet.target]))[0]?.state;
   const captureOf = async (instanceId: string): Promise<Capture> => {
     const capture = await ports.captures.capture(instanceId, [fleet.target.targetGroupName], AT);
     if (capture === undefined) throw new Error(`no capture of ${instanceId}`);
@@ -208,10 +210,14 @@ export function describeFleet(title: string, create: () => FleetUnderTest): void
 
   describe(`${title}: targets`, () => {
     it('registers once, becomes healthy, and says unhealthy when it is', async () => {
-      const instanceId = await fleet.addInstance({});
-      await expectHealth(instanceId, 'unregistered');
-      await ports.registrar.register(instanceId, [fleet.target]);
-      expect((await ports.targets.health(instanceId, [fleet.target]))[0]?.state).toBe('initial');
+      let instanceId = '';
+      const begin = async () => {
+        instanceId = await fleet.addInstance({});
+        await expectHealth(instanceId, 'unregistered');
+        await ports.registrar.register(instanceId, [fleet.target]);
+        return firstHealthOf(instanceId);
+      };
+      await expectMoment(begin, ['initial']);
       await ports.registrar.register(instanceId, [fleet.target]);
       await expectHealth(instanceId, 'healthy');
       await ports.registrar.register(instanceId, [fleet.target]);
@@ -223,13 +229,17 @@ export function describeFleet(title: string, create: () => FleetUnderTest): void
     });
 
     it('drains before it is gone; deregistering what is out is nothing', async () => {
-      const instanceId = await fleet.addInstance({});
-      await ports.registrar.deregister(instanceId, [fleet.target]);
-      await ports.registrar.register(instanceId, [fleet.target]);
-      await expectHealth(instanceId, 'healthy');
-      await ports.registrar.deregister(instanceId, [fleet.target]);
-      await ports.registrar.deregister(instanceId, [fleet.target]);
-      expect((await ports.targets.health(instanceId, [fleet.target]))[0]?.state).toBe('draining');
+      let instanceId = '';
+      const leave = async () => {
+        instanceId = await fleet.addInstance({});
+        await ports.registrar.deregister(instanceId, [fleet.target]);
+        await ports.registrar.register(instanceId, [fleet.target]);
+        await expectHealth(instanceId, 'healthy');
+        await ports.registrar.deregister(instanceId, [fleet.target]);
+        await ports.registrar.deregister(instanceId, [fleet.target]);
+        return firstHealthOf(instanceId);
+      };
+      await expectMoment(leave, ['draining']);
       await expectHealth(instanceId, 'unregistered');
       expect((await ports.targets.registered([fleet.target.targetGroupName])).filter((target) => target.instanceId === instanceId)).toEqual([]);
     });

@@ -41,7 +41,7 @@ export function describeGroups(title: string, create: () => GroupsUnderTest): vo
         await fleet.pass();
         await check();
       },
-      { timeout: 15_000, interval: 1 },
+      { timeout: 60_000, interval: 1 },
     );
   const membersOf = async (name: string): Promise<readonly string[]> =>
     ((await fleet.groups.read(name))?.members ?? []).filter(({ lifecycleState }) => lifecycleState === 'InService').map(({ instanceId }) => instanceId);

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PermanentError } from '../../core/environment/errors.ts';
 import type { InstancePower, InstanceReader } from '../../core/remediation/ports.ts';
 import type { RecoveryPorts, RecoveryReader } from '../../core/remediation/surroundings/recovery-ports.ts';
+import { expectMoment } from './moment.ts';
 
 /*
  * The gentler ways to repair, in memory and behind the AWS adapters alike. Where the emulator (moto with the overlay) is not AWS:
@@ -38,7 +39,7 @@ export function describeRecovery(title: string, create: () => RecoveryUnderTest)
         await fleet.pass();
         await check();
       },
-      { timeout: 15_000, interval: 1 },
+      { timeout: 60_000, interval: 1 },
     );
 
   describe(`${title}: what an instance can take`, () => {
@@ -74,13 +75,18 @@ export function describeRecovery(title: string, create: () => RecoveryUnderTest)
     });
 
     it.each(['succeeded', 'failed', 'failed-detached'] as const)('replaces a root once for one request, and says that it %s', async (ending) => {
-      const instanceId = await fleet.addInstance();
-      await fleet.endNextSwap(instanceId, ending);
-      const request = { remediationId: fleet.unique('rem'), attempt: 1, instanceId, imageId: fleet.imageId };
-      const first = await fleet.ports.rootSwapper.swap(request);
-      expect(await fleet.ports.rootSwapper.swap(request)).toEqual(first);
-      expect(['pending', 'in-progress']).toContain((await fleet.ports.recovery.rootSwap(first.taskId))?.state);
-      await eventually(async () => expect(await fleet.ports.recovery.rootSwap(first.taskId)).toMatchObject({ instanceId, state: ending }));
+      let [instanceId, taskId] = ['', ''];
+      const begin = async () => {
+        instanceId = await fleet.addInstance();
+        await fleet.endNextSwap(instanceId, ending);
+        const request = { remediationId: fleet.unique('rem'), attempt: 1, instanceId, imageId: fleet.imageId };
+        const first = await fleet.ports.rootSwapper.swap(request);
+        ({ taskId } = first);
+        expect(await fleet.ports.rootSwapper.swap(request)).toEqual(first);
+        return (await fleet.ports.recovery.rootSwap(taskId))?.state;
+      };
+      await expectMoment(begin, ['pending', 'in-progress']);
+      await eventually(async () => expect(await fleet.ports.recovery.rootSwap(taskId)).toMatchObject({ instanceId, state: ending }));
     });
 
     it('says which root volume an instance has, and none of one that is absent', async () => {

@@ -44,7 +44,7 @@ beforeAll(async () => {
 
 describe('a till that takes no money', () => {
   it('spends its budget: the minutes that failed, and no more (S2-03)', async () => {
-    const budget = await until('The spent budget', 60, async () => {
+    const budget = await until('The spent budget', 180, async () => {
       await evaluate();
       const { budgets } = z.parse(
         z.object({ budgets: z.array(z.object({ objective: z.string(), consumedSeconds: z.number(), remainingRatio: z.number() })) }),
@@ -58,7 +58,9 @@ describe('a till that takes no money', () => {
   });
 
   it('pages for the fast burn, with when the budget is gone', async () => {
-    const page = await until('The page', 60, async () => (await readDeliveries(ground)).find(({ subject }) => subject.startsWith(`[critical] ${TILL.system}`)));
+    const page = await until('The page', 180, async () =>
+      (await readDeliveries(ground)).find(({ subject }) => subject.startsWith(`[critical] ${TILL.system}`)),
+    );
     expect(page.channels).toContain('sms');
     const burning = (await incidents()).find(({ severity }) => severity === 'critical');
     expect(burning?.title).toMatch(/error budget of till/);
@@ -84,7 +86,7 @@ describe('the probe was wrong', () => {
     const from = addSeconds(now, -BAD_MINUTES * 60);
     const entered = await typed(['slo', 'correct', TILL.objective, '--from', from, '--to', now, '--as', 'good', '--reason', 'the probe was wrong']);
     expect(entered.exitCode, entered.text).toBe(0);
-    const left = await until('The budget that was given back', 60, async () => {
+    const left = await until('The budget that was given back', 180, async () => {
       await evaluate();
       const { budgetRemainingRatio } = await gate();
       return budgetRemainingRatio !== null && budgetRemainingRatio > 0 ? budgetRemainingRatio : undefined;
@@ -94,7 +96,7 @@ describe('the probe was wrong', () => {
   });
 
   it('the burn is over, and its incident with it', async () => {
-    await until('The calm', 60, async () =>
+    await until('The calm', 180, async () =>
       (await incidents()).every(({ state }) => ['stable', 'resolved', 'closed', 'post-mortem-due'].includes(state)) ? true : undefined,
     );
     const { text } = await typed(['slo', 'ledger', TILL.objective]);

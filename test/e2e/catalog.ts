@@ -40,17 +40,20 @@ const shortTimes = {
   statusPollSeconds: 1,
   cooldownSeconds: 1,
   verifiedAfterSeconds: 2,
-  launchDeadlineSeconds: 60,
-  healthyDeadlineSeconds: 30,
-  drainDeadlineSeconds: 60,
-  stopDeadlineSeconds: 60,
+  // Short they only need to be where a story waits for them.
+  launchDeadlineSeconds: 180,
+  healthyDeadlineSeconds: 180,
+  drainDeadlineSeconds: 180,
+  stopDeadlineSeconds: 180,
 };
 
 /** So that stories that run at once do not veto each other. */
 const roomForAll = { maxInFlight: 100, maxStartsPerHour: 1000, platformUnhealthySystems: 1000 };
 
-/** Long enough in `await-healthy` for a person to stop it there. */
-const slowToTrust = { healthyReads: 8, healthyReadIntervalSeconds: 2, healthyDeadlineSeconds: 90 };
+/** Long enough in `await-healthy` for a person to stop it there, on a slow machine too; it goes on and ends while other stories run. */
+const slowToTrust = { healthyReads: 15, healthyReadIntervalSeconds: 2, healthyDeadlineSeconds: 300 };
+/** The same where it never goes on. */
+const hardToTrust = { ...slowToTrust, healthyReads: 20, healthyReadIntervalSeconds: 3 };
 
 export const STORM_SIZE = 50;
 
@@ -80,18 +83,19 @@ export const storySystems: readonly TestSystem[] = [
   { name: 'member', topology: 'multiple', size: 2, ports: [], zone: 1, isInGroup: true },
   // Its approved image disappears. It is not tried again within the hour.
   { name: 'baker', topology: 'single', size: 1, ports: [], zone: 2, policy: { cooldownSeconds: 3600 } },
-  { name: 'halted', topology: 'multiple', size: 2, ports: [80], zone: 0, policy: slowToTrust },
+  { name: 'halted', topology: 'multiple', size: 2, ports: [80], zone: 0, policy: hardToTrust },
   { name: 'frozen', topology: 'multiple', size: 2, ports: [80], zone: 2, policy: slowToTrust },
   { name: 'returned', topology: 'multiple', size: 2, ports: [80], zone: 2 },
   { name: 'asked', topology: 'single', size: 1, ports: [], zone: 1, policy: { mode: 'approve', approvalExpiresSeconds: 60 } },
   // It fails, and waits for a yes that comes.
   { name: 'approved', topology: 'single', size: 1, ports: [], zone: 2, policy: { mode: 'approve', approvalExpiresSeconds: 300 } },
-  { name: 'aborted', topology: 'multiple', size: 2, ports: [80], zone: 1, policy: slowToTrust },
+  { name: 'aborted', topology: 'multiple', size: 2, ports: [80], zone: 1, policy: hardToTrust },
   { name: 'drilled', topology: 'multiple', size: 2, ports: [80], zone: 0 },
   { name: 'imageless', topology: 'single', size: 1, ports: [], zone: 2, hasNoImage: true },
   { name: 'ended', topology: 'single', size: 1, ports: [], zone: 0 },
   { name: 'paced', topology: 'multiple', size: 5, ports: [80], zone: 0 },
-  { name: 'misread', topology: 'multiple', size: 5, ports: [80], zone: 1 },
+  // Its probe has so long to become healthy, and does not.
+  { name: 'misread', topology: 'multiple', size: 5, ports: [80], zone: 1, policy: { healthyDeadlineSeconds: 30 } },
   // Each instance has an alarm, and all of them are wrong.
   { name: 'misled', topology: 'multiple', size: 5, ports: [80], zone: 2, policy: { triggers: misledAlarms.map((alarm) => ({ alarm })) } },
 ];
@@ -106,6 +110,14 @@ export function targetGroupsOf({ name, ports }: TestSystem): readonly { readonly
 export const SECURITY_GROUP = 'repairs';
 
 export const alarmNameOf = (system: string): string => `${system}-unhealthy`;
+
+/** Nobody answers in these stories, however slow the machine is; systems of incidents.yaml may have levels of their own. */
+const lateEscalation = {
+  apiVersion: 'perennial/v1',
+  kind: 'EscalationPolicy',
+  metadata: { name: 'after-the-tests' },
+  spec: { levels: [{ afterMinutes: 1440, roles: ['operators'] }] },
+};
 
 function documentsOf(system: TestSystem): readonly unknown[] {
   const { name, topology, isStateful = false, rpoSeconds = 0, policy } = system;
@@ -167,7 +179,7 @@ function yamlOf(documents: readonly unknown[]): string {
 export function writeCatalog(projectFolder: string, folder: string): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'demo.yaml'), demoDocuments(projectFolder));
-  writeFileSync(join(folder, 'repairs.yaml'), yamlOf(testSystems.flatMap(documentsOf)));
+  writeFileSync(join(folder, 'repairs.yaml'), yamlOf([...testSystems.flatMap(documentsOf), lateEscalation]));
   writeFileSync(join(folder, 'incidents.yaml'), yamlOf(incidentDocuments));
   writeFileSync(join(folder, 'budget.yaml'), yamlOf(budgetDocuments));
 }

@@ -147,7 +147,7 @@ async function createScene(topology: Topology, crasher: Crasher): Promise<Scene>
   for (const instanceId of [oldId, ...peers]) await plain.registrar.register(instanceId, [moto.target]);
   await moto.addAlarm(`${name}-alarm`, oldId);
   await moto.setTargetUnhealthy(oldId, true);
-  await expect.poll(async () => (await plain.targets.health(oldId, [moto.target]))[0]?.state, { timeout: 10_000, interval: 100 }).toBe('unhealthy');
+  await expect.poll(async () => (await plain.targets.health(oldId, [moto.target]))[0]?.state, { timeout: 60_000, interval: 100 }).toBe('unhealthy');
   const act: ActPorts = {
     ...plain,
     launcher: crasher.wrap(plain.launcher, ['launch']),

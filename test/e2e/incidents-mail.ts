@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
@@ -49,6 +50,7 @@ function messageOf(to: string, by: Message['by'], { Subject, Message, MessageAtt
 }
 
 const FENCE = 'fence';
+const PROGRAMS_MILLISECONDS = 120_000;
 
 /** Mailboxes and programs of all routes of these stories. */
 export class Readers {
@@ -140,7 +142,7 @@ export class Readers {
     const topicArn = this.#topicArn(topic);
     const Endpoint = `http://127.0.0.1:${portOf(this.#server)}/${route}`;
     await sns.send(new SubscribeCommand({ TopicArn: topicArn, Protocol: 'https', Endpoint, Attributes: { FilterPolicy } }));
-    const asked = await until(`The confirmation for ${route} on ${topic}`, 20, () =>
+    const asked = await until(`The confirmation for ${route} on ${topic}`, 60, () =>
       Promise.resolve(this.#confirmations.find((one) => one.path === `/${route}` && one.topicArn === topicArn)),
     );
     await new SnsSubscriptions(sns).confirm(asked);
@@ -169,24 +171,46 @@ export class Readers {
 
   /**
    * Everything that arrived since the last call, all of it: a message for everybody is published behind it, and has come to every reader on
-   * every topic before this returns.
+   * every topic before this returns. Programs get two of them, one after the other: the local SNS gives each delivery over HTTP a thread of
+   * its own, where a message may overtake the one before it.
    */
   async news(): Promise<readonly Message[]> {
-    this.#fences += 1;
-    const subject = `${FENCE} ${this.#fences}`;
-    const topics = [...new Set(this.#wanted.map(({ topic }) => topic))];
-    for (const topic of topics) await this.#publishFence(this.#topicArn(topic), subject);
-    await until(`${subject} at every reader`, 30, async () => {
+    const subject = await this.#publishFences(['email', 'https']);
+    await until(`${subject} at every reader`, 120, async () => {
       for (const [route, url] of this.#queueUrls) await this.#receive(route, url);
-      return this.#unread.filter((message) => message.subject === subject).length >= this.#wanted.length ? true : undefined;
+      return this.#heardBy(subject) >= this.#wanted.length ? true : undefined;
     });
+    await this.#untilProgramsHear(await this.#publishFences(['https']));
     const found = this.#unread.filter(({ step }) => step !== FENCE);
     this.#unread = [];
     return found;
   }
 
-  async #publishFence(TopicArn: string, Subject: string): Promise<void> {
-    const MessageAttributes = { step: { DataType: 'String', StringValue: FENCE }, channels: listOf(['email', 'https']), roles: listOf(routeNames) };
+  /** How many readers have it. */
+  #heardBy(subject: string): number {
+    return this.#unread.filter((message) => message.subject === subject).length;
+  }
+
+  async #untilProgramsHear(subject: string): Promise<void> {
+    const programs = this.#wanted.filter(({ channel }) => channel === 'https').length;
+    const deadline = performance.now() + PROGRAMS_MILLISECONDS;
+    while (this.#heardBy(subject) < programs) {
+      if (performance.now() > deadline) throw new Error(`${subject} came to ${this.#heardBy(subject)} of ${programs} programs`);
+      await delay(20);
+    }
+  }
+
+  /** On every topic, for all readers of these channels; gives its subject. */
+  async #publishFences(channels: readonly Message['by'][]): Promise<string> {
+    this.#fences += 1;
+    const subject = `${FENCE} ${this.#fences}`;
+    const topics = [...new Set(this.#wanted.map(({ topic }) => topic))];
+    for (const topic of topics) await this.#publishFence(this.#topicArn(topic), subject, channels);
+    return subject;
+  }
+
+  async #publishFence(TopicArn: string, Subject: string, channels: readonly Message['by'][]): Promise<void> {
+    const MessageAttributes = { step: { DataType: 'String', StringValue: FENCE }, channels: listOf(channels), roles: listOf(routeNames) };
     await this.#ground.clients.sns.send(new PublishCommand({ TopicArn, Subject, Message: Subject, MessageAttributes }));
   }
 }

@@ -9,7 +9,7 @@ import { VERIFIED_AFTER_SECONDS } from './incidents-catalog.ts';
 import { type Message, Readers, whoGotWhat } from './incidents-mail.ts';
 import { holdMinute, type Minute } from './incidents-minute.ts';
 import { letPass, letSilencePass } from './incidents-time.ts';
-import { depthOf, type Ground, prepareGround, readDeliveries, readItems, typed } from './world.ts';
+import { type Ground, prepareGround, readDeliveries, readItems, typed, untilQuiet } from './world.ts';
 
 /*
  * Who hears of what, on the deployed platform: signals go through the queue, messages come out of subscriptions with the deployed
@@ -52,11 +52,7 @@ const passed = (check: string, system: string): string => event('Check Passed', 
 async function say(...bodies: readonly string[]): Promise<void> {
   const Entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
   await ground.clients.sqs.send(new SendMessageBatchCommand({ QueueUrl: ground.outputs.SignalsQueueUrl, Entries }));
-  await untilTakenIn();
-}
-
-async function untilTakenIn(): Promise<void> {
-  await until('The end of the queue', 60, async () => ((await depthOf(ground, ground.outputs.SignalsQueueUrl)) === 0 ? true : undefined));
+  await untilQuiet(ground);
 }
 
 /** The newest incident at a place, such as `check/oven`. */
@@ -138,7 +134,7 @@ describe('a bakery, and a cafe that needs it', () => {
 
   it('does not bother the business with what a person reports as a warning', async () => {
     await type('incidents', 'open', '--system', 'bakery', '--severity', 'warning', '--title', 'crumbs on the floor');
-    await untilTakenIn();
+    await untilQuiet(ground);
     const told = ['bakery-developers', 'bakery-operators', 'team-bakery'];
     expect(await heard()).toEqual({ email: told.map((name) => `${name} detected bakery`), https: ['bakery-developers detected bakery'] });
     await type('incidents', 'close', (await incidentAt('system/bakery')).id, '--reason', 'swept');
@@ -214,11 +210,11 @@ describe('a museum where nobody answers', () => {
     expect(await nextMinute('door')).toEqual({ email: [], https: ['museum-operators escalated museum'] });
     const { id } = await incidentOf('door');
     await type('acknowledge', id, '--for', '30m', '--by', 'anna');
-    await letPass(ground, 1700, [id]);
+    await letPass(ground, 1400, [id]);
     await minute.desk();
     expect(await heard()).toEqual({ email: [], https: [] });
     expect((await incidentOf('door')).state).toBe('acknowledged');
-    await letPass(ground, 200, [id]);
+    await letPass(ground, 500, [id]);
     await minute.desk();
     expect(await heard()).toEqual({ email: [], https: ['museum-operators escalated museum'] });
     await say(passed('door', 'museum'));
@@ -287,7 +283,7 @@ describe('the heartbeat', () => {
     const beat = event('Heartbeat', {});
     const { time } = z.object({ time: z.string() }).parse(JSON.parse(beat));
     await say(beat);
-    const found = await until('The heartbeat', 20, async () => {
+    const found = await until('The heartbeat', 60, async () => {
       const { Messages = [] } = await ground.clients.sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1 }));
       return Messages.find(({ Body = '' }) => Body.includes(time));
     });

@@ -25,7 +25,9 @@ import { ReceiveMessageCommand, SQSClient, SendMessageCommand } from '@aws-sdk/c
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import * as z from 'zod/mini';
+import { until } from '../../sandbox/demo/story.ts';
 import { scrubbedEnvironment } from '../../sandbox/emulators/environment.ts';
+import { expectMoment } from '../contracts/moment.ts';
 
 const run = promisify(execFile);
 const local = inject('localAws');
@@ -180,7 +182,7 @@ describe('MiniStack as we start it', () => {
   beforeAll(async () => {
     const client = new CloudFormationClient(control);
     await client.send(new CreateStackCommand({ StackName: 'smoke', TemplateBody: JSON.stringify(template), Capabilities: ['CAPABILITY_IAM'] }));
-    await waitUntilStackCreateComplete({ client, maxWaitTime: 60, minDelay: 1, maxDelay: 1 }, { StackName: 'smoke' });
+    await waitUntilStackCreateComplete({ client, maxWaitTime: 240, minDelay: 1, maxDelay: 1 }, { StackName: 'smoke' });
     const { Stacks } = await client.send(new DescribeStacksCommand({ StackName: 'smoke' }));
     outputs = Object.fromEntries((Stacks?.[0]?.Outputs ?? []).map(({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue]));
   });
@@ -206,9 +208,13 @@ describe('MiniStack as we start it', () => {
     const cloudWatch = new CloudWatchClient(control);
     const dimensions = [{ Name: 'InstanceId', Value: 'i-00000000000000001' }];
     await cloudWatch.send(new PutMetricDataCommand({ Namespace: 'Smoke', MetricData: [{ MetricName: 'Unhealthy', Value: 1, Dimensions: dimensions }] }));
-    const { Messages } = await new SQSClient(control).send(new ReceiveMessageCommand({ QueueUrl: outputs['Queue'], WaitTimeSeconds: 10 }));
+    const sqs = new SQSClient(control);
+    const message = await until('The message of the alarm', 60, async () => {
+      const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: outputs['Queue'], WaitTimeSeconds: 1 }));
+      return Messages?.[0];
+    });
     const { MetricAlarms } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNamePrefix: 'smoke-' }));
-    expect(JSON.parse(Messages?.[0]?.Body ?? '{}')).toMatchObject({ AlarmName: 'smoke-i-00000000000000001', NewStateValue: 'ALARM' });
+    expect(JSON.parse(message.Body ?? '{}')).toMatchObject({ AlarmName: 'smoke-i-00000000000000001', NewStateValue: 'ALARM' });
     expect(MetricAlarms?.map(({ StateValue }) => StateValue)).toEqual(['ALARM', 'INSUFFICIENT_DATA']);
   });
 });
@@ -259,14 +265,24 @@ describe('the fleet behind the overlay', () => {
   it('takes a target through initial, healthy, unhealthy, draining and unused', async () => {
     const instanceId = await launch('target');
     const target = { TargetGroupArn: targetGroupArn, Targets: [{ Id: instanceId }] };
-    await loadBalancing.send(new RegisterTargetsCommand(target));
-    expect(await health(instanceId)).toBe('initial Elb.InitialHealthChecking');
-    await vi.waitFor(async () => expect(await health(instanceId)).toBe('healthy'), { timeout: 5000, interval: 100 });
+    const eventually = (wanted: string): Promise<void> =>
+      vi.waitFor(async () => expect(await health(instanceId)).toBe(wanted), { timeout: 60_000, interval: 100 });
+    const join = async () => {
+      await loadBalancing.send(new DeregisterTargetsCommand(target));
+      await loadBalancing.send(new RegisterTargetsCommand(target));
+      return health(instanceId);
+    };
+    await expectMoment(join, ['initial Elb.InitialHealthChecking']);
+    await eventually('healthy');
     await mark(`targets/${instanceId}`, { state: 'unhealthy' });
     expect(await health(instanceId)).toBe('unhealthy Target.FailedHealthChecks');
-    await loadBalancing.send(new DeregisterTargetsCommand(target));
-    expect(await health(instanceId)).toBe('draining Target.DeregistrationInProgress');
-    await vi.waitFor(async () => expect(await health(instanceId)).toBe('unused Target.NotRegistered'), { timeout: 5000, interval: 100 });
+    const leave = async () => {
+      await loadBalancing.send(new RegisterTargetsCommand(target));
+      await loadBalancing.send(new DeregisterTargetsCommand(target));
+      return health(instanceId);
+    };
+    await expectMoment(leave, ['draining Target.DeregistrationInProgress']);
+    await eventually('unused Target.NotRegistered');
   });
 
   it('answers an impaired status with the moment it began, also by filter', async () => {

@@ -14,7 +14,7 @@ import { runNow, until } from '../../sandbox/demo/story.ts';
 import { alarmNameOf, misledAlarms, SECURITY_GROUP, stormNames, stormSystems, storySystems, type TestSystem } from './catalog.ts';
 import { type Belongings, createRepairsFleet, DATA_DEVICE, equip, failChecks, putInstanceAlarm, type RepairsFleet } from './repairs-fleet.ts';
 import {
-  depthOf,
+  type Delivered,
   type FleetCall,
   type Ground,
   launchedBy,
@@ -36,6 +36,7 @@ import {
   repairOf,
   tagsOf,
   typed,
+  untilQuiet,
   untilRecorded,
 } from './world.ts';
 
@@ -65,7 +66,7 @@ const imageItem = z.object({ role: z.string(), verifiedGroups: z.array(z.object(
 /** Two looks of the sweep make an image one that has been seen in service. */
 async function learn(systems: readonly TestSystem[]): Promise<void> {
   const wanted = systems.filter(({ hasNoImage }) => hasNoImage !== true).map(({ name }) => name);
-  await until('The verification of all images', 90, async () => {
+  await until('The verification of all images', 300, async () => {
     const verified = new Set((await readItems(ground, 'image', imageItem)).filter(({ verifiedGroups }) => verifiedGroups.length > 0).map(({ role }) => role));
     if (wanted.every((role) => verified.has(role))) return true;
     await sweep();
@@ -77,33 +78,44 @@ async function remediationsOf(...systems: readonly string[]): Promise<readonly R
   return (await readItems(ground, 'remediation', remediationItem)).filter(({ system }) => systems.includes(system));
 }
 
-const notificationItem = z.object({ id: z.string(), step: z.string(), channels: z.array(z.string()), messageId: z.optional(z.string()) });
+const notificationItem = z.object({ id: z.string(), step: z.string(), channels: z.array(z.string()), subject: z.string(), messageId: z.optional(z.string()) });
+type Page = Pick<z.infer<typeof notificationItem>, 'id' | 'subject'>;
+/** A mail is written down right after it was sent. */
+const NOT_ON_RECORD = 'not on record';
+
+/** Came as it is, or with others in one mail because too many came at once. */
+function isDelivered({ messageId, subject }: z.infer<typeof notificationItem>, mails: readonly Delivered[]): boolean {
+  return mails.some((mail) => mail.messageId === messageId || (mail.subject.includes('in one mail') && mail.text.includes(`  ${subject}`)));
+}
 
 /**
  * What was delivered, is meant for phones and wants somebody: the word that it is over is none. Phones get many pages of one minute as
  * one message, so that the record says what is meant for them.
  */
-async function phonePages(): Promise<readonly { readonly id: string; readonly subject: string }[]> {
+async function phonePages(): Promise<readonly Page[]> {
   const [mails, told] = [await readDeliveries(ground), await readItems(ground, 'notification', notificationItem)];
-  const known = new Map(told.map((item) => [item.messageId, item]));
-  return mails.flatMap(({ channels, messageId, subject }) => {
-    const { id, step, channels: meantFor } = known.get(messageId) ?? { id: 'not on record', step: 'unknown', channels };
-    return meantFor.includes('sms') && step !== 'recovered' ? [{ id, subject }] : [];
-  });
-}
-
-/** `<notification>: <subject>` of each page about a system. */
-async function pagesOf(system: string): Promise<readonly string[]> {
-  return (await phonePages()).filter(({ subject }) => subject.includes(` ${system}:`)).map(({ id, subject }) => `${id}: ${subject}`);
+  const known = new Set(told.map(({ messageId }) => messageId));
+  const recorded = told.filter((item) => item.channels.includes('sms') && item.step !== 'recovered' && isDelivered(item, mails));
+  const others = mails.filter(({ messageId, channels }) => !known.has(messageId) && channels.includes('sms'));
+  return [...recorded.map(({ id, subject }) => ({ id, subject })), ...others.map(({ subject }) => ({ id: NOT_ON_RECORD, subject }))];
 }
 
 /** A repair that takes longer than those before it reminds people of itself (docs/adr/0006); on a busy machine one may. */
-const isReminder = (page: string): boolean => page.includes(':page-anyway: ');
+const isReminder = ({ id }: Page): boolean => id.endsWith(':page-anyway');
+
+/** `<notification>: <subject>` of each page about a system, reminders apart. */
+async function pagesOf(system: string): Promise<readonly string[]> {
+  const pages = (await phonePages()).filter((page) => page.subject.includes(` ${system}:`) && !isReminder(page));
+  return pages.map(({ id, subject }) => `${id}: ${subject}`);
+}
+
+/** What is put together with others comes with the desk's next minute. */
+const PAGE_LIMIT_SECONDS = 180;
 
 const untilPaged = (system: string): Promise<readonly string[]> =>
-  until(`A page about ${system}`, 30, async () => {
+  until(`A page about ${system}`, PAGE_LIMIT_SECONDS, async () => {
     const found = await pagesOf(system);
-    return found.length > 0 ? found : undefined;
+    return found.length > 0 && !found.some((page) => page.startsWith(NOT_ON_RECORD)) ? found : undefined;
   });
 
 /** `<group> <instance>:<port>` → state. */
@@ -118,7 +130,7 @@ async function targetsOf(system: string): Promise<Readonly<Record<string, string
 
 /** Waits out the draining of targets that have left. */
 async function expectTargets(system: string, wanted: Readonly<Record<string, string>>): Promise<void> {
-  const targets = await until(`The end of all draining of ${system}`, 20, async () => {
+  const targets = await until(`The end of all draining of ${system}`, 60, async () => {
     const found = await targetsOf(system);
     return Object.values(found).includes('draining') ? undefined : found;
   });
@@ -195,14 +207,13 @@ async function calm(): Promise<void> {
   const targets = ['halted', 'paced'].flatMap((name) => fleet.of(name).instanceIds);
   await Promise.all(targets.map((instanceId) => markTarget(ground, instanceId, 'healthy')));
   await Promise.all(['baker', ...stormNames].map((name) => markStatus(ground, onlyOf(name), 'ok')));
+  // Twice: a run of the schedule that has looked before this may overtake the first, which then says nothing.
+  await poll();
   await poll();
   // Who resumes before the last word was heard would have the repairs tried again that are not needed any more.
-  await untilQuiet();
+  await untilQuiet(ground);
   await order('resume');
 }
-
-const untilQuiet = (): Promise<true> =>
-  until('The end of all work on the queue', 60, async () => ((await depthOf(ground, ground.outputs.SignalsQueueUrl)) === 0 ? true : undefined));
 
 afterAll(async () => {
   if (storm === undefined) return;
@@ -424,7 +435,7 @@ describe('most of a group at once', () => {
   });
 
   it('60 % that are really unhealthy page once', async () => {
-    expect((await pagesOf('paced')).filter((page) => !isReminder(page))).toEqual([expect.stringMatching(/^breaker:paced\/paced:/)]);
+    expect(await untilPaged('paced')).toEqual([expect.stringMatching(/^breaker:paced\/paced:/)]);
   });
 
   it('a health check that is wrong for all costs one failed probe, and then nothing', async () => {
@@ -492,18 +503,19 @@ function sampleInFlight(): { readonly stop: () => Promise<number> } {
 describe('fifty machines at once', () => {
   let all: readonly RemediationItem[] = [];
   let mostInFlight = 0;
-  let earlierPages = 0;
+  let earlier: ReadonlySet<string> = new Set();
 
   beforeAll(async () => {
     await calm();
     await learn(stormSystems);
-    earlierPages = (await phonePages()).length;
+    earlier = new Set((await readItems(ground, 'notification', notificationItem)).map(({ id }) => id));
     await Promise.all(stormNames.map((name) => markStatus(ground, onlyOf(name), 'impaired')));
     const sampler = sampleInFlight();
     await poll();
     all = await untilRecorded(ground, 'An answer for each', async () => {
       const found = await remediationsOf(...stormNames);
-      return found.length >= stormNames.length && found.every(({ state }) => state !== 'running') ? found : undefined;
+      const answered = new Set(found.map(({ system }) => system));
+      return answered.size === stormNames.length && found.every(({ state }) => state !== 'running') ? found : undefined;
     });
     mostInFlight = await sampler.stop();
   });
@@ -511,7 +523,7 @@ describe('fifty machines at once', () => {
   it('are not replaced at once: at most five begin, and every one has its answer on record', async () => {
     expect(new Set(all.map(({ system }) => system)).size).toBe(stormNames.length);
     const begun = all.filter(({ state }) => state !== 'vetoed');
-    expect(mostInFlight).toBeGreaterThan(0);
+    expect(all.some(({ attempt }) => attempt > 0)).toBe(true);
     expect(mostInFlight).toBeLessThanOrEqual(5);
     expect(begun.length).toBeLessThanOrEqual(5);
     const launches = (await readFleetCalls(ground)).filter((call) => isLaunch(call) && all.some(({ id }) => names(call, id)));
@@ -522,12 +534,12 @@ describe('fifty machines at once', () => {
 
   it('page people once for the breaker, and wait until a person resumes', async () => {
     // The page names the system that came first, which may be one of the earlier stories that is tried again meanwhile.
-    const pages = await until('A page about the storm', 30, async () => {
-      const found = (await phonePages()).length - earlierPages;
-      return found > 0 ? found : undefined;
+    const pages = await until('A page about the storm', PAGE_LIMIT_SECONDS, async () => {
+      const found = (await phonePages()).filter((page) => !earlier.has(page.id) && !isReminder(page));
+      return found.length > 0 ? found : undefined;
     });
     // Those that the cap refused before the breaker opened have pages of their own.
-    expect(pages).toBeLessThanOrEqual(8);
+    expect(pages.length, JSON.stringify(pages)).toBeLessThanOrEqual(8);
     const { text } = await typed(['resume', '--reason', 'somebody has looked']);
     expect(text).toContain('"platform"');
   });

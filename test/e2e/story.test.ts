@@ -13,7 +13,7 @@ import { revoke, signalsFunctionOf } from './permissions.ts';
 import { killInMidCall } from './workers.ts';
 import {
   buildWorld,
-  depthOf,
+  type Delivered,
   launchedBy,
   markStatus,
   perennial,
@@ -27,8 +27,11 @@ import {
   readRepairs,
   readTargets,
   type RemediationItem,
+  remediationItem,
   repairOf,
   tagsOf,
+  typed,
+  untilQuiet,
   type World,
 } from './world.ts';
 
@@ -41,6 +44,7 @@ const local = inject('localAws');
 
 const incidentItem = z.object({
   id: z.string(),
+  place: z.string(),
   state: z.string(),
   system: z.optional(z.string()),
   resolvedAt: z.optional(z.string()),
@@ -60,6 +64,7 @@ const notificationItem = z.object({
   incidentId: z.optional(z.string()),
   channels: z.array(z.string()),
   outcome: z.optional(z.string()),
+  messageId: z.optional(z.string()),
 });
 const deploymentItem = z.object({ system: z.string(), version: z.string(), kind: z.string() });
 const deadLetterItem = z.object({ messageId: z.string(), maskedBody: z.string(), reason: z.string() });
@@ -75,6 +80,23 @@ const newIdOf = (repair: RemediationItem): string => repair.newInstanceId ?? 'no
 async function timelineOf(incidentId: string): Promise<readonly z.infer<typeof timelineItem>[]> {
   const items = await readItems(world, `timeline#${incidentId}`, z.partial(timelineItem));
   return items.flatMap(({ kind, text }) => (kind === undefined || text === undefined ? [] : [{ kind, text }]));
+}
+
+/**
+ * All but that of the budget: a minute that was bad to its end sets the burn alert off, which is an incident of the system and pages.
+ * Whether one ends in the middle of a story is up to the clock.
+ */
+async function incidentsOfStories(): Promise<readonly z.infer<typeof incidentItem>[]> {
+  return (await readItems(world, 'incident', incidentItem)).filter(({ place }) => place !== 'system/shop-web');
+}
+
+/** E-mails about incidents of shop-web, that of its budget apart; `undefined` while one of them is not on record yet. */
+async function mailsOfStories(): Promise<readonly Delivered[] | undefined> {
+  const mails = (await readDeliveries(world)).filter(({ subject }) => /shop-web/.test(subject) && !subject.includes('5.3.0'));
+  const told = new Map((await readItems(world, 'notification', notificationItem)).map(({ messageId, incidentId }) => [messageId, incidentId]));
+  if (mails.some(({ messageId }) => !told.has(messageId))) return undefined;
+  const incidents = new Set<string | undefined>((await incidentsOfStories()).map(({ id }) => id));
+  return mails.filter(({ messageId }) => incidents.has(told.get(messageId)));
 }
 
 async function incidentOf(incidentId: string): Promise<z.infer<typeof incidentItem> | undefined> {
@@ -118,7 +140,8 @@ describe('an unhealthy instance on the old image', () => {
   beforeAll(async () => {
     await makeUnhealthy(world, world.fleet.victim);
     await phaseOf(world, world.fleet.victim, 'confirm');
-    await perennial(world, ['deploy', 'start', 'shop-web', '--version', '5.3.0', '--previous', '5.2.1', '--commit', '1a2b3c4', '--rollback-tested']);
+    // In this process: a program that takes its time to start would come after the repair.
+    await obey(['deploy', 'start', 'shop-web', '--version', '5.3.0', '--previous', '5.2.1', '--commit', '1a2b3c4', '--rollback-tested']);
     first = await repairOf(world, world.fleet.victim);
   });
 
@@ -168,9 +191,8 @@ describe('an unhealthy instance on the old image', () => {
   });
 
   it('sends one e-mail when it begins and one when it is over, and wakes nobody (S0-22)', async () => {
-    const ofRepair = async () => (await readDeliveries(world)).filter(({ subject }) => /shop-web/.test(subject) && !subject.includes('5.3.0'));
-    const mails = await until('Both e-mails', 20, async () => {
-      const found = await ofRepair();
+    const mails = await until('Both e-mails', 60, async () => {
+      const found = (await mailsOfStories()) ?? [];
       return found.length >= 2 ? found : undefined;
     });
     expect(mails).toHaveLength(2);
@@ -198,15 +220,15 @@ describe('an unhealthy instance on the old image', () => {
   });
 
   it('is only information from then on: a later ALARM of its id changes nothing', async () => {
-    const [incidents, executions] = [await readItems(world, 'incident', incidentItem), await countExecutions()];
+    const [incidents, executions] = [await incidentsOfStories(), await countExecutions()];
+    expect(incidents.map(({ id }) => id)).toContain(first.incidentId);
     await publishLateAlarm();
-    const heard = await until('The late alarm', 20, async () =>
+    await until('The late alarm', 60, async () =>
       (await readItems(world, 'signal', signalItem)).find(
-        ({ subject, isHandled, state }) => subject === `instance/${world.fleet.victim}` && isHandled && state === 'info',
+        ({ subject, isHandled, state, rule }) => subject === `instance/${world.fleet.victim}` && isHandled && state === 'info' && rule === ALARM_NAME,
       ),
     );
-    expect(heard.rule).toBe(ALARM_NAME);
-    expect((await readItems(world, 'incident', incidentItem)).map(({ id }) => id)).toEqual(incidents.map(({ id }) => id));
+    expect((await incidentsOfStories()).map(({ id }) => id)).toEqual(incidents.map(({ id }) => id));
     expect(await countExecutions()).toBe(executions);
     expect((await readRepairs(world, world.fleet.victim)).map(({ id }) => id)).toEqual([first.id]);
   });
@@ -266,12 +288,12 @@ async function publishLateAlarm(): Promise<void> {
 describe('what is said on the queue and the bus', () => {
   it('a deploy is recorded and told, start and finish (S3-29, S4-03)', async () => {
     await perennial(world, ['deploy', 'finish', 'shop-web', '--version', '5.3.0', '--previous', '5.2.1', '--commit', '1a2b3c4', '--rollback-tested']);
-    const events = await until('Both deploy events', 20, async () => {
+    const events = await until('Both deploy events', 60, async () => {
       const found = (await readItems(world, 'deployment', deploymentItem)).filter(({ version }) => version === '5.3.0');
       return found.length >= 2 ? found : undefined;
     });
     expect(events.map(({ kind }) => kind).toSorted()).toEqual(['finished', 'started']);
-    const mails = await until('Both e-mails of the deploy', 20, async () => {
+    const mails = await until('Both e-mails of the deploy', 60, async () => {
       const found = (await readDeliveries(world)).filter(({ subject }) => subject.includes('5.3.0'));
       return found.length >= 2 ? found : undefined;
     });
@@ -302,11 +324,11 @@ describe('what is said on the queue and the bus', () => {
     });
     const Entries = [malformed, healthy].map((MessageBody, index) => ({ Id: String(index), MessageBody }));
     await world.clients.sqs.send(new SendMessageBatchCommand({ QueueUrl: world.outputs.SignalsQueueUrl, Entries }));
-    const letter = await until('The dead letter', 20, async () => (await readItems(world, 'dead-letter', deadLetterItem))[0]);
+    const letter = await until('The dead letter', 60, async () => (await readItems(world, 'dead-letter', deadLetterItem))[0]);
     expect(letter.maskedBody).not.toMatch(/2025550199|jane\.doe/);
     expect(letter.reason).not.toBe('');
     expect(await readRejected()).toEqual([malformed]);
-    const beside = await until('The message beside it', 20, async () =>
+    const beside = await until('The message beside it', 60, async () =>
       (await readItems(world, 'deployment', deploymentItem)).find(({ version }) => version === '3.5'),
     );
     expect(beside).toMatchObject({ system: 'shop-batch', kind: 'failed' });
@@ -315,19 +337,19 @@ describe('what is said on the queue and the bus', () => {
   it('a redrive moves it back to the queue, from where it comes back unchanged', async () => {
     const answer = z.object({ moved: z.number() }).parse(await perennial(world, ['dead-letters', 'redrive']));
     expect(answer.moved).toBe(1);
-    const letters = await until('The second dead letter', 20, async () => {
+    const letters = await until('The second dead letter', 60, async () => {
       const found = await readItems(world, 'dead-letter', deadLetterItem);
       return found.length >= 2 ? found : undefined;
     });
     expect(new Set(letters.map(({ messageId }) => messageId)).size).toBe(2);
     expect(await readRejected()).toHaveLength(1);
-    await until('The end of all work on the queue', 30, async () => ((await depthOf(world, world.outputs.SignalsQueueUrl)) === 0 ? true : undefined));
+    await untilQuiet(world);
   });
 });
 
 /** Bodies in the rejected queue; they stay there. */
 async function readRejected(): Promise<readonly string[]> {
-  return until('The rejected body', 20, async () => {
+  return until('The rejected body', 60, async () => {
     const answer = await world.clients.sqs.send(
       new ReceiveMessageCommand({ QueueUrl: world.outputs.RejectedQueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1, WaitTimeSeconds: 1 }),
     );
@@ -337,15 +359,16 @@ async function readRejected(): Promise<readonly string[]> {
 
 describe('while the minutes of the first failure are counted', () => {
   it.concurrent('the error budget is charged what a second reader finds in the raw metric, and the incident its share', async ({ expect: check }) => {
-    const settled = await until('The budget of the bad minutes', 120, async () => {
+    // The run of the schedule beside it may have written the budget and not yet the share: one look must find all three.
+    const settled = await until('The budget of the bad minutes', 240, async () => {
       if (new Date().toISOString().slice(0, 16) <= (first.timing['inServiceAt'] ?? '').slice(0, 16)) return undefined;
       await runNow(world.clients, world.outputs.BudgetFunctionName);
       const [second, status] = [await readBudgetFromMetrics(world.clients, 'shop-web'), budgetsOf(await perennial(world, ['status']))];
       const recorded = status.find(({ objective }) => objective.startsWith('shop-web'));
-      return second.badSeconds > 0 && recorded?.consumedSeconds === second.badSeconds ? { second, recorded } : undefined;
+      const share = (await incidentOf(first.incidentId))?.budgetShare?.badSeconds;
+      return second.badSeconds > 0 && recorded?.consumedSeconds === second.badSeconds && share === second.badSeconds ? { second, recorded } : undefined;
     });
     check(settled.recorded.remainingRatio).toBeCloseTo(settled.second.remainingRatio, 6);
-    check((await incidentOf(first.incidentId))?.budgetShare?.badSeconds).toBe(settled.second.badSeconds);
   });
 
   it.concurrent('a single machine is fenced before its replacement is launched: never two that run (S0-14)', async ({ expect: check }) => {
@@ -396,6 +419,14 @@ describe('the next failures, and trouble with the platform itself', () => {
     second.catch(() => undefined);
   });
 
+  /** What is said while a permission is missing comes again after minutes only: nothing else may begin meanwhile. */
+  let turn: Promise<unknown> = Promise.resolve();
+  function inTurn<Value>(work: () => Promise<Value>): Promise<Value> {
+    const mine = turn.catch(() => undefined).then(work);
+    turn = mine;
+    return mine;
+  }
+
   it.concurrent('the second failure of the same slot is repaired, told by the cloned alarm', async ({ expect: check }) => {
     const repair = await second;
     await expectOneReplacement(repair);
@@ -410,24 +441,26 @@ describe('the next failures, and trouble with the platform itself', () => {
     await second;
     const [victim = 'none'] = world.fleet.peers;
     const signals = await signalsFunctionOf(world);
-    const restore = await revoke(world, signals, 'states:StartExecution');
-    const body = targetEvent(victim);
-    await makeUnhealthy(world, victim);
-    try {
-      check(await deliver(signals, body)).toEqual({ batchItemFailures: [{ itemIdentifier: 'm-1' }] });
-      check(await isStarted(victim)).toBe(false);
-    } finally {
-      await restore();
-    }
-    check(await deliver(signals, body)).toEqual({ batchItemFailures: [] });
+    await inTurn(async () => {
+      const restore = await revoke(world, signals, 'states:StartExecution');
+      const body = targetEvent(victim);
+      // Said before it is so: the poll of the schedule would say it too, and what it says last is what counts.
+      try {
+        check(await deliver(signals, body)).toEqual({ batchItemFailures: [{ itemIdentifier: 'm-1' }] });
+        check(await isStarted(victim)).toBe(false);
+      } finally {
+        await restore();
+      }
+      await makeUnhealthy(world, victim);
+      check(await deliver(signals, body)).toEqual({ batchItemFailures: [] });
+    });
     check(await isStarted(victim)).toBe(true);
     const [claimed] = await readRepairs(world, victim);
     if (claimed === undefined) throw new Error('nothing was claimed');
-    const cut = await killInMidCall(world, claimed, local.ministackPid, 90);
+    const cut = await killInMidCall(world, claimed, local.ministackPid, 120);
     const repair = await repairOf(world, victim);
     await expectOneReplacement(repair);
-    const [name = ''] = cut.split(' ');
-    check(repair.calls[name]?.attempt).toBeGreaterThan(1);
+    check(repair.calls[cut]?.attempt).toBeGreaterThan(1);
   });
 
   it.concurrent('a repair ends with the version it began with when Perennial is deployed in between', async ({ expect: check }) => {
@@ -436,15 +469,16 @@ describe('the next failures, and trouble with the platform itself', () => {
     // Names the endpoints that the functions use anyway: another environment, so new versions, and nothing else.
     const changed = { ...world.deployment, context: { fleetEndpoint: world.fleetEndpoint } };
     await synthesise(changed);
-    await markStatus(world, victim, 'impaired');
-    await runNow(world.clients, world.outputs.ImpairedFunctionName);
-    const begun = await phaseOf(world, victim, 'confirm');
+    const begun = await inTurn(async () => {
+      await markStatus(world, victim, 'impaired');
+      await runNow(world.clients, world.outputs.ImpairedFunctionName);
+      await until('The start of its repair', 120, async () => ((await isStarted(victim)) ? true : undefined));
+      return phaseOf(world, victim, 'confirm');
+    });
     const deploying = deploy(changed, { isSynthesised: true });
     const { input } = await describeExecution(begun);
     const [old] = /(\d+)(?=")/.exec(input.split(`${world.outputs.ActFunctionName}:`)[1] ?? '') ?? [];
-    const replacedAt = await until('A new version of the act function', 60, async () =>
-      (await latestVersionOf(world.outputs.ActFunctionName)) > Number(old) ? new Date().toISOString() : undefined,
-    );
+    const replacedAt = await replacedInMidRepair(begun, Number(old));
     const [repair] = await Promise.all([repairOf(world, victim), deploying]);
     await expectOneReplacement(repair);
     check(Number(old)).toBeGreaterThan(0);
@@ -473,6 +507,31 @@ async function describeExecution({ executionName }: RemediationItem): Promise<{ 
   const executionArn = `${world.outputs.StateMachineArn.replace(':stateMachine:', ':execution:')}:${executionName}`;
   const { input = '' } = await world.clients.stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
   return { input };
+}
+
+/**
+ * Waits for a new version of the act function. Where the deploy is slower than the repair, the repair stands still before its end until the
+ * version is there: otherwise nothing would be proved.
+ */
+async function replacedInMidRepair({ id, system }: RemediationItem, old: number): Promise<string> {
+  let isHeld = false;
+  const replacedAt = await until('A new version of the act function', 240, async () => {
+    if ((await latestVersionOf(world.outputs.ActFunctionName)) > old) return new Date().toISOString();
+    const repair = (await readItems(world, 'remediation', remediationItem)).find((item) => item.id === id);
+    if (!isHeld && repair?.phase === 'verify') {
+      await obey(['pause', system, '--freeze', '--reason', 'the deploy takes its time']);
+      isHeld = true;
+    }
+    return undefined;
+  });
+  if (isHeld) await obey(['resume', system]);
+  return replacedAt;
+}
+
+/** Types a command that must succeed. */
+async function obey(words: readonly string[]): Promise<void> {
+  const { exitCode, text } = await typed(words);
+  if (exitCode !== 0) throw new Error(`perennial ${words.join(' ')} ended with ${exitCode}: ${text}`);
 }
 
 async function latestVersionOf(FunctionName: string): Promise<number> {

@@ -27,18 +27,40 @@ export function workersOf(ministackPid: number, functionName: string): readonly 
     .map(Number);
 }
 
-/** Name and attempt of a mutating call that is under way: its intent is written, its outcome is not. */
-function underWay({ calls }: Remediation): string | undefined {
-  const [found] = Object.entries(calls).filter(([, call]) => call.outcomeAt === undefined);
-  return found === undefined ? undefined : `${found[0]} ${found[1].attempt}`;
+/** A mutating call of a repair. */
+interface Call {
+  readonly name: string;
+  readonly attempt: number;
 }
 
-const MAX_KILLS = 3;
+/** The call that is under way: its intent is written, its outcome is not. */
+function underWay({ calls }: Remediation): Call | undefined {
+  const [found] = Object.entries(calls).filter(([, call]) => call.outcomeAt === undefined);
+  return found === undefined ? undefined : { name: found[0], attempt: found[1].attempt };
+}
+
+/** Its intent still has no outcome, or it has been made once more already: both only after it was cut off. */
+function isCutOff({ calls }: Remediation, { name, attempt }: Call): boolean {
+  const call = calls[name];
+  return call !== undefined && (call.attempt > attempt || call.outcomeAt === undefined);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself meanwhile.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** Fewer than the retries of a step. */
+const MAX_KILLS = 6;
 
 /**
  * Kills (SIGKILL) the process of the act function while it makes a mutating call, between intent and outcome.
  *
- * @returns the call that was cut off, for example `launch 1`; a call that was faster than the kill does not count
+ * @returns the name of the call that was cut off; a call that was faster than the kill does not count
  */
 export async function killInMidCall(world: World, repair: RemediationItem, ministackPid: number, limitSeconds: number): Promise<string> {
   const read = async (): Promise<Remediation | undefined> => (await readRecord(world.records, remediationType, keys.remediation(world.scope, repair.id)))?.body;
@@ -47,12 +69,13 @@ export async function killInMidCall(world: World, repair: RemediationItem, minis
   while (performance.now() < deadline && kills < MAX_KILLS) {
     const record = await read();
     const call = record === undefined ? undefined : underWay(record);
-    if (call === undefined) continue;
-    for (const pid of workersOf(ministackPid, world.outputs.ActFunctionName)) process.kill(pid, 'SIGKILL');
+    const workers = call === undefined ? [] : workersOf(ministackPid, world.outputs.ActFunctionName);
+    if (call === undefined || workers.length === 0) continue;
+    for (const pid of workers) kill(pid);
     kills += 1;
     await delay(100);
     const after = await read();
-    if (after !== undefined && underWay(after) === call) return call;
+    if (after !== undefined && isCutOff(after, call)) return call.name;
   }
   throw new Error(`No kill of ${kills} met a call under way within ${limitSeconds} s`);
 }

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { DescribeAlarmsCommand, ListTagsForResourceCommand, type MetricAlarm } from '@aws-sdk/client-cloudwatch';
 import { DescribeSecurityGroupsCommand, type Instance, paginateDescribeInstances } from '@aws-sdk/client-ec2';
 import { DescribeTargetHealthCommand } from '@aws-sdk/client-elastic-load-balancing-v2';
-import { GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { DeleteMessageBatchCommand, GetQueueAttributesCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { paginateQuery } from '@aws-sdk/lib-dynamodb';
 import { inject } from 'vitest';
 import * as z from 'zod/mini';
@@ -15,7 +15,7 @@ import { createClients, openRecords } from '../../sandbox/demo/clients.ts';
 import type { Deployment } from '../../sandbox/demo/deploy.ts';
 import { createDemoFleet } from '../../sandbox/demo/fleet.ts';
 import { subscribeMailbox } from '../../sandbox/demo/mailbox.ts';
-import { learnFleet, putInstanceAlarm, type StoryParts, until } from '../../sandbox/demo/story.ts';
+import { learnFleet, putInstanceAlarm, type StoryParts, until, untilHealthy } from '../../sandbox/demo/story.ts';
 import { startTraffic, type Traffic } from '../../sandbox/demo/traffic.ts';
 import { scrubbedEnvironment } from '../../sandbox/emulators/environment.ts';
 import { deployOnce } from './platform.ts';
@@ -28,6 +28,7 @@ const execute = promisify(execFile);
 export interface Delivered {
   readonly messageId: string;
   readonly subject: string;
+  readonly text: string;
   /** JSON of the channels for which it was meant. */
   readonly channels: string;
 }
@@ -66,6 +67,8 @@ export async function buildWorld(): Promise<World> {
   const { clients } = ground;
   const parts = { ...ground, fleet };
   await putInstanceAlarm(parts);
+  // Requests before that would be bad minutes of no incident.
+  await untilHealthy(parts, fleet.peers.length + 1);
   const traffic = startTraffic({ elb: clients.elb, cloudWatch: clients.cloudWatch, targetGroupArn: fleet.targetGroupArn, service: 'shop-web' });
   await learnFleet(parts);
   return { ...parts, traffic, close: () => traffic.stop() };
@@ -77,7 +80,7 @@ export async function buildWorld(): Promise<World> {
  */
 export async function perennial({ scope }: Ground, words: readonly string[]): Promise<unknown> {
   const command = [join(projectFolder, 'bin', 'perennial.ts'), ...words, '--region', scope.region, '--json'];
-  const { stdout } = await execute(process.execPath, command, { env: scrubbedEnvironment(local, 'platform'), timeout: 30_000 });
+  const { stdout } = await execute(process.execPath, command, { env: scrubbedEnvironment(local, 'platform'), timeout: 120_000 });
   const answer: unknown = JSON.parse(stdout);
   return answer;
 }
@@ -146,21 +149,49 @@ export async function readAlarm(ground: Ground, name: string): Promise<{ readonl
 const mailEnvelope = z.object({
   MessageId: z.string(),
   Subject: z._default(z.string(), ''),
+  Message: z._default(z.string(), ''),
   MessageAttributes: z._default(z.record(z.string(), z.object({ Value: z.string() })), {}),
 });
 
-/** Everything that was delivered to the mailbox; it stays there. Reads for two seconds, because a message that was read hides for one. */
-export async function readDeliveries(ground: Ground): Promise<readonly Delivered[]> {
-  const found = new Map<string, Delivered>();
-  const end = performance.now() + 2000;
-  while (performance.now() < end) {
-    const command = new ReceiveMessageCommand({ QueueUrl: ground.mailboxUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 1, WaitTimeSeconds: 1 });
-    for (const { MessageId = '', Body = '{}' } of (await ground.clients.sqs.send(command)).Messages ?? []) {
-      const { MessageId: envelopeId, Subject, MessageAttributes } = mailEnvelope.parse(JSON.parse(Body));
-      found.set(MessageId, { messageId: envelopeId, subject: Subject, channels: MessageAttributes['channels']?.Value ?? '' });
+/** What has come to a mailbox. It is kept here and taken out of the queue: a message that was read would hide from whoever reads next. */
+interface Mailbox {
+  readonly kept: Map<string, Delivered>;
+  reading: Promise<void>;
+  /** Begins when the present reading has ended; everybody who comes meanwhile shares it. */
+  next: Promise<void> | undefined;
+}
+const mailboxes = new Map<string, Mailbox>();
+
+/** Far more messages than any story sends. */
+const MAX_RECEIVES = 500;
+
+/** Until nothing has come for a second. */
+async function emptyInto(kept: Mailbox['kept'], { clients: { sqs }, mailboxUrl: QueueUrl }: Ground): Promise<void> {
+  for (let receive = 0; receive < MAX_RECEIVES; receive += 1) {
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }));
+    if (Messages.length === 0) return;
+    for (const { MessageId = '', Body = '{}' } of Messages) {
+      const { MessageId: envelopeId, Subject, Message, MessageAttributes } = mailEnvelope.parse(JSON.parse(Body));
+      kept.set(MessageId, { messageId: envelopeId, subject: Subject, text: Message, channels: MessageAttributes['channels']?.Value ?? '' });
     }
+    const Entries = Messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
   }
-  return [...found.values()];
+  throw new Error(`${kept.size} messages came to ${QueueUrl}, and there is no end of them`);
+}
+
+/** Everything that was ever delivered to the mailbox, whatever is read beside it and however slow the machine is. */
+export async function readDeliveries(ground: Ground): Promise<readonly Delivered[]> {
+  const mailbox = mailboxes.get(ground.mailboxUrl) ?? { kept: new Map<string, Delivered>(), reading: Promise.resolve(), next: undefined };
+  mailboxes.set(ground.mailboxUrl, mailbox);
+  mailbox.next ??= (async () => {
+    await mailbox.reading.catch(() => undefined);
+    mailbox.next = undefined;
+    mailbox.reading = emptyInto(mailbox.kept, ground);
+    await mailbox.reading;
+  })();
+  await mailbox.next;
+  return [...mailbox.kept.values()];
 }
 
 /** Items of one collection of the table, whole, as DynamoDB has them. */
@@ -210,7 +241,8 @@ export async function readRepairs(ground: Ground, oldInstanceId: string): Promis
   return all.filter((item) => item.oldInstanceId === oldInstanceId && item.state !== 'vetoed');
 }
 
-const REPAIR_LIMIT_SECONDS = 120;
+/** Many times what a repair takes: the next poll of the schedule, a minute later, may be the one that tells of the trouble. */
+const REPAIR_LIMIT_SECONDS = 300;
 
 /** Waits; a failure tells what the platform has recorded of all repairs, vetoes included. */
 export async function untilRecorded<Value>(ground: Ground, what: string, look: () => Promise<Value | undefined>): Promise<Value> {
@@ -243,10 +275,20 @@ export async function launchedBy(ground: Ground, { id, oldInstanceId }: Remediat
   return tagged.map(({ InstanceId }) => InstanceId).filter((instanceId) => instanceId !== oldInstanceId);
 }
 
-export async function depthOf(ground: Ground, QueueUrl: string): Promise<number> {
+async function depthOf(ground: Ground, QueueUrl: string): Promise<number> {
   const AttributeNames = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
   const { Attributes } = await ground.clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...AttributeNames] }));
   return AttributeNames.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
+}
+
+/** Longer than a message that could not be taken in at once stays hidden. */
+const QUIET_LIMIT_SECONDS = 420;
+
+/** All that was said on the signals queue is taken in. */
+export async function untilQuiet(ground: Ground): Promise<void> {
+  await until('The end of all work on the signals queue', QUIET_LIMIT_SECONDS, async () =>
+    (await depthOf(ground, ground.outputs.SignalsQueueUrl)) === 0 ? true : undefined,
+  );
 }
 
 /** Sets a status check of an instance, as the overlay lets a test do. */

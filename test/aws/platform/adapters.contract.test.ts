@@ -57,12 +57,16 @@ async function createRole(RoleName: string, service: string): Promise<string> {
   return `arn:aws:iam::111122223333:role/${RoleName}`;
 }
 
-/** Receives until `count` messages are there, at most five long polls. */
+const MAX_POLLS = 30;
+
+/** Receives until `count` messages are there, and what comes in the second after them. */
 async function receive(url: string, count: number): Promise<readonly string[]> {
   const bodies: string[] = [];
-  for (let poll = 0; poll < 5 && bodies.length < count; poll += 1) {
+  for (let poll = 0; poll < MAX_POLLS; poll += 1) {
+    const isAll = bodies.length >= count;
     const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }));
     bodies.push(...Messages.map(({ Body }) => Body ?? ''));
+    if (isAll && Messages.length === 0) break;
   }
   return bodies;
 }
@@ -102,7 +106,7 @@ describe('adapters on the local AWS', () => {
     });
     expect(messageId).not.toBe('');
     expect(await receive(mailbox.url, 1)).toEqual(['What happened, in full']);
-    expect(await receive(phone.url, 1)).toEqual([]);
+    expect(await receive(phone.url, 0)).toEqual([]);
   });
 
   it('SnsNotificationPublisher reaches a mailbox per role, and one that filters on no role (S4-40)', async () => {
@@ -128,8 +132,8 @@ describe('adapters on the local AWS', () => {
     await publisher.publish({ ...message, notificationId: 'old', text: 'without roles' });
     const got = async (name: string, count: number) => (await receive(mailboxes.get(name) ?? '', count)).toSorted();
     expect(await got('everything', 3)).toEqual(['page', 'upstream', 'without roles']);
-    expect(await got('operators', 3)).toEqual(['page', 'without roles']);
-    expect(await got('orders', 3)).toEqual(['upstream', 'without roles']);
+    expect(await got('operators', 2)).toEqual(['page', 'without roles']);
+    expect(await got('orders', 2)).toEqual(['upstream', 'without roles']);
   });
 
   it('SchedulerPageTimer arms once and disarms', async () => {
