@@ -1,6 +1,6 @@
 /** A till that nobody repairs: its budget of a week is ten minutes, so that a quarter of an hour of failures spends it. */
 
-export const TILL = { system: 'till', objective: 'till-sales', namespace: 'Tests/Till', good: 'GoodSales', total: 'Sales' } as const;
+export const TILL = { system: 'till', objective: 'till-sales', namespace: 'Tests/Till', good: 'GoodSales', total: 'Sales', policy: 'sales-stop' } as const;
 
 const source = (metric: string) => ({
   metricSource: { type: 'CloudWatch', spec: { namespace: TILL.namespace, metric, dimensions: {}, statistic: 'Sum' } },
@@ -33,6 +33,16 @@ export const budgetDocuments: readonly unknown[] = [
       timeWindow: [{ duration: '7d', isRolling: true }],
       budgetingMethod: 'Timeslices',
       objectives: [{ targetPercent: 99.9, timeSliceTarget: 0.99, timeSliceWindow: '1m' }],
+      alertPolicies: [
+        {
+          metadata: { name: TILL.policy },
+          spec: {
+            alertWhenBreaching: true,
+            conditions: [{ spec: { severity: 'ticket', condition: { op: 'gte', threshold: 100, lookbackWindow: '2h' } } }],
+            notificationTargets: [],
+          },
+        },
+      ],
     },
   },
 ];

@@ -34,6 +34,13 @@ async function gate(): Promise<z.infer<typeof gateSchema> & { readonly exitCode:
 
 const incidentSchema = z.object({ id: z.string(), state: z.string(), severity: z.string(), system: z.optional(z.string()), title: z.string() });
 
+const notificationSchema = z.object({ messageId: z.optional(z.string()), channels: z.array(z.string()) });
+
+const signalSchema = z.object({ rule: z.string(), kind: z.string(), state: z.string() });
+
+/** How the alert that the objective declares stands, by what was said of it on the queue. */
+const declaredAlert = async () => (await readItems(ground, 'signal', signalSchema)).filter(({ rule }) => rule === `${TILL.objective} ${TILL.policy}`);
+
 const incidents = async () => (await readItems(ground, 'incident', incidentSchema)).filter(({ system }) => system === TILL.system);
 
 beforeAll(async () => {
@@ -61,9 +68,22 @@ describe('a till that takes no money', () => {
     const page = await until('The page', 180, async () =>
       (await readDeliveries(ground)).find(({ subject }) => subject.startsWith(`[critical] ${TILL.system}`)),
     );
-    expect(page.channels).toContain('sms');
+    // Phones get many pages of one minute as one message: the record says who was meant.
+    const recorded = await until('The record of the page', 60, async () =>
+      (await readItems(ground, 'notification', notificationSchema)).find(({ messageId }) => messageId === page.messageId),
+    );
+    expect(recorded.channels).toContain('sms');
     const burning = (await incidents()).find(({ severity }) => severity === 'critical');
     expect(burning?.title).toMatch(/error budget of till/);
+  });
+
+  it('fires the alert that the objective declares itself', async () => {
+    const told = await until('The declared alert', 180, async () => {
+      await evaluate();
+      const found = await declaredAlert();
+      return found.length > 0 ? found : undefined;
+    });
+    expect(told).toMatchObject([{ kind: 'budget.condition', state: 'firing' }]);
   });
 
   it('closes the gate, and says why (S2-08)', async () => {
@@ -93,6 +113,14 @@ describe('the probe was wrong', () => {
     });
     expect(left).toBeCloseTo(1, 6);
     expect(await gate()).toMatchObject({ exitCode: 0, open: true, answer: 'go' });
+  });
+
+  it('the declared alert is over', async () => {
+    const ended = await until('The end of the declared alert', 180, async () => {
+      await evaluate();
+      return (await declaredAlert()).find(({ state }) => state === 'resolved');
+    });
+    expect(ended.kind).toBe('budget.condition');
   });
 
   it('the burn is over, and its incident with it', async () => {
