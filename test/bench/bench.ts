@@ -58,7 +58,7 @@ function printBudgets(figures: BudgetFigures): void {
       ['evaluate, after loading', `${(computeSeconds * 1000).toFixed(0)} ms`, `≤ ${goal * 1000} ms`, verdictOf(computeSeconds, goal)],
       ['parse the JSON of the same records', `${(floorSeconds * 1000).toFixed(0)} ms`, '', ''],
       ['held in memory', mebibytes(heldBytes), `≤ ${mebibytes(bytes)}`, verdictOf(heldBytes, bytes)],
-      ['the whole process', mebibytes(processBytes), '', ''],
+      ['the whole process, at most', mebibytes(processBytes), `≤ ${mebibytes(bytes)}`, verdictOf(processBytes, bytes)],
       ['read units, fullest minute', String(readUnits), `≤ ${units}`, verdictOf(readUnits, units)],
       ['write units, fullest minute', String(writeUnits), `≤ ${units}`, verdictOf(writeUnits, units)],
       ['write units, once an hour', String(sealingWriteUnits), '', ''],

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import * as z from 'zod/mini';
 import { compiledCatalogSchema } from '../../core/catalog/schema.ts';
 import { advance, type Step } from '../../core/slo/advance.ts';
 import { nextAlerts } from '../../core/slo/alerts.ts';
@@ -17,19 +19,20 @@ import { medianOf } from './figures.ts';
  * history, from what a function holds once the records are read. Beside it what nobody can leave out: parsing the JSON of the records.
  */
 
-export interface BudgetFigures {
-  readonly objectives: number;
-  readonly runs: number;
-  readonly computeSeconds: number;
-  readonly floorSeconds: number;
-  /** What all histories hold in memory, and the whole process. */
-  readonly heldBytes: number;
-  readonly processBytes: number;
+const figuresSchema = z.object({
+  objectives: z.number(),
+  runs: z.number(),
+  computeSeconds: z.number(),
+  floorSeconds: z.number(),
+  /** What all histories hold in memory, and the most that the whole process ever had of the machine's. */
+  heldBytes: z.number(),
+  processBytes: z.number(),
   /** Units of DynamoDB of one objective in the minute in which its head is largest, and in the minute that seals an hour. */
-  readonly readUnits: number;
-  readonly writeUnits: number;
-  readonly sealingWriteUnits: number;
-}
+  readUnits: z.number(),
+  writeUnits: z.number(),
+  sealingWriteUnits: z.number(),
+});
+export type BudgetFigures = z.infer<typeof figuresSchema>;
 
 const OBJECTIVES = 1000;
 const DAYS = 30;
@@ -139,7 +142,7 @@ function usedBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-export function measureBudgets(): BudgetFigures {
+function measure(): BudgetFigures {
   const specification = specificationOf();
   const sealedUntil = Math.floor((NOW - 15 * MINUTE) / hourMillis) * hourMillis;
   const days = historyTexts(specification, sealedUntil);
@@ -163,9 +166,20 @@ export function measureBudgets(): BudgetFigures {
     computeSeconds: medianOf(compute),
     floorSeconds: medianOf(floor),
     heldBytes,
-    processBytes: process.memoryUsage().rss,
+    processBytes: process.resourceUsage().maxRSS * 1024,
     readUnits: unitsOf([usual.head], 4096),
     writeUnits: unitsOf([usual.head], 1024),
     sealingWriteUnits: 2 * unitsOf([sealing.head, ...sealing.days.map((day) => dayRecordOf(specification.name, day, specification)), ...sealing.hours], 1024),
   };
 }
+
+/** A heap as a function of 256 MB has it: without a limit, Node lets it grow for as long as the machine has more. */
+const heapLimits = ['--max-old-space-size=160', '--max-semi-space-size=4'];
+
+/** Measures in a process of its own, so that its memory is that of the evaluation and of nothing else. */
+export function measureBudgets(): BudgetFigures {
+  const answer = execFileSync(process.execPath, [...heapLimits, import.meta.filename], { encoding: 'utf8' });
+  return figuresSchema.parse(JSON.parse(answer));
+}
+
+if (import.meta.main) process.stdout.write(JSON.stringify(measure()));
