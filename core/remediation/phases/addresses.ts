@@ -1,5 +1,5 @@
 import type { PrimaryInterface } from '../surroundings/attachment-ports.ts';
-import type { Capture, CapturedElasticIp } from '../surroundings/capture.ts';
+import type { CapturedElasticIp } from '../surroundings/capture.ts';
 import type { ActPhase, ActPorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { movingElasticIps } from '../preflight/reachability.ts';
 import { storedCapture } from './capture.ts';
@@ -14,8 +14,9 @@ type Context = PhaseContext<ActPorts>;
 
 /** Both ends, each with what it is launched with; the old end may be gone. */
 interface Ends {
-  readonly capture: Capture;
   readonly direction: Direction;
+  /** Private addresses that move. */
+  readonly secondary: readonly string[];
   readonly from: PrimaryInterface | undefined;
   readonly to: PrimaryInterface;
 }
@@ -27,18 +28,19 @@ async function bringAddresses(context: Context, direction: Direction): Promise<P
   const { ports, session } = context;
   const [capture, from, to] = [await storedCapture(context), await ports.interfaces.primary(direction.from), await ports.interfaces.primary(direction.to)];
   if (to === undefined) return { kind: 'failed', reason: `${direction.to} has no network interface that could take the addresses` };
-  const ends = { capture, direction, from, to };
   const secondary = capture.primaryInterface?.secondaryPrivateIpAddresses ?? [];
+  const ends = { direction, secondary, from, to };
   const privateResult = await moveEach(
     session.record,
     secondary.length === 0 ? [] : [secondary],
     (addresses) => addresses.join(', '),
     (addresses) => bringPrivateAddresses(context, ends, addresses),
   );
-  if (privateResult.kind !== 'done') return privateResult;
+  const elasticIps = movingElasticIps(capture);
+  if (privateResult.kind !== 'done' || elasticIps.length === 0) return privateResult;
   const elasticResult = await moveEach(
     session.record,
-    movingElasticIps(capture),
+    elasticIps,
     ({ publicIpAddress }) => publicIpAddress,
     (elasticIp) => bringElasticIp(context, ends, elasticIp),
   );
@@ -62,8 +64,10 @@ async function bringElasticIp({ ports, session }: Context, ends: Ends, elasticIp
   if (place === undefined) return stuck(`The Elastic IP address ${publicIpAddress} is not allocated to this account any more`);
   const privateIpAddress = targetOf(ends, elasticIp);
   if (place.networkInterfaceId === to.networkInterfaceId && place.privateIpAddress === privateIpAddress) return there;
-  if (isElsewhere(place.networkInterfaceId, [from?.networkInterfaceId, to.networkInterfaceId, elasticIp.networkInterfaceId]))
-    return left(`the Elastic IP address ${publicIpAddress} (it was given to ${place.networkInterfaceId ?? 'another interface'} meanwhile)`);
+  const ours = [from?.networkInterfaceId, to.networkInterfaceId, elasticIp.networkInterfaceId];
+  // Nowhere is not elsewhere.
+  if (place.networkInterfaceId !== undefined && !ours.includes(place.networkInterfaceId))
+    return left(`the Elastic IP address ${publicIpAddress} (it was given to ${place.networkInterfaceId} meanwhile)`);
   await session.mutate(`${direction.verb}:elastic-ip:${allocationId}`, () =>
     ports.addresses.associate(allocationId, to.networkInterfaceId, privateIpAddress).then(() => undefined),
   );
@@ -71,10 +75,6 @@ async function bringElasticIp({ ports, session }: Context, ends: Ends, elasticIp
 }
 
 /** On the primary private address it goes to the other one's; on a secondary address it follows that. */
-function targetOf({ capture, to }: Ends, { privateIpAddress }: CapturedElasticIp): string {
-  const secondary = capture.primaryInterface?.secondaryPrivateIpAddresses ?? [];
+function targetOf({ secondary, to }: Ends, { privateIpAddress }: CapturedElasticIp): string {
   return secondary.includes(privateIpAddress) ? privateIpAddress : to.privateIpAddress;
 }
-
-/** Nowhere is not elsewhere. */
-const isElsewhere = (holder: string | undefined, known: readonly (string | undefined)[]): boolean => holder !== undefined && !known.includes(holder);

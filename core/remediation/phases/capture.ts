@@ -1,4 +1,4 @@
-import { addSeconds, secondsBetween } from '../../environment/time.ts';
+import { secondsBetween } from '../../environment/time.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord, updateRecord } from '../../records/record-type.ts';
 import { type Capture, captureType } from '../surroundings/capture.ts';
@@ -62,7 +62,7 @@ export const capture: ObservePhase = async (context) => {
   const key = keys.capture(ports.scope, session.record.oldInstanceId);
   await updateRecord(ports.store, captureType, key, () => best);
   await updateRecord(ports.store, captureType, keys.capture(ports.scope, session.record.id), () => best);
-  const ageSeconds = Math.max(0, Math.round(secondsBetween(best.capturedAt, addSeconds(ports.clock.now(), 0))));
+  const ageSeconds = Math.max(0, Math.round(secondsBetween(best.capturedAt, ports.clock.now())));
   const age = ageSeconds < 5 ? 'Captured now' : `The instance is gone; the capture is ${ageSeconds} s old`;
   const lost = best.cannotKeep.length === 0 ? '' : `; cannot be kept: ${best.cannotKeep.join(', ')}`;
   return { kind: 'done', reason: `${age}${lost}`, patch: { captureAgeSeconds: ageSeconds, differences: best.cannotKeep, ...courseFor(session.record, best) } };

@@ -6,7 +6,7 @@ import { failureModeOf } from '../paths/procedure.ts';
 import { type Addresses, addressMap, lostAddresses } from '../preflight/reachability.ts';
 import type { Remediation } from '../record.ts';
 import { revertedBy, storedCapture } from './capture.ts';
-import { backward, type Direction, forward, left, moveEach, moving, type Progress, stuck, there } from './moving.ts';
+import { backward, type Direction, forward, left, moveEach, moving, nothingMoved, type Progress, stuck, there } from './moving.ts';
 
 /*
  * Only values that were addresses of the one instance are replaced by those of the other; everything else of a record set stays as it
@@ -25,11 +25,12 @@ export const returnRecords: ActPhase = (context) => backward(context, 'move-reco
 async function rewriteRecords(context: Context, direction: Direction): Promise<PhaseResult> {
   const { session } = context;
   const capture = await storedCapture(context);
-  const { revertOf, newInstanceId = '' } = session.record;
-  if (revertOf !== undefined) return rewriteOfRevert(context, direction, capture);
-  const replacement = await noteAddresses(context, NEW_ADDRESSES, newInstanceId);
-  if (replacement === undefined) return noAddresses(newInstanceId);
-  const replacements = direction.verb === 'move' ? addressMap(capture, replacement) : wayBack(session.record, capture, replacement);
+  if (session.record.revertOf !== undefined) return rewriteOfRevert(context, direction, capture);
+  const { verb, to } = direction;
+  // Nothing is written before they are noted: without them nothing is to be taken back, and nobody asks for what may be gone.
+  const replacement = verb === 'move' ? await noteAddresses(context, NEW_ADDRESSES, to) : addressesIn(session.record.calls[NEW_ADDRESSES]?.result);
+  if (replacement === undefined) return verb === 'move' ? noAddresses(to) : nothingMoved;
+  const replacements = verb === 'move' ? addressMap(capture, replacement) : wayBack(session.record, capture, replacement);
   const unchangedIs: Unchanged = (record, now) => unchanged(session.record, record, direction, now, lostAddresses(capture));
   return moveEach(session.record, capture.dnsRecords ?? [], nameOf, (record) => rewriteRecord(context, record, direction, replacements, unchangedIs));
 }
@@ -67,7 +68,7 @@ async function rewriteOfRevert(context: Context, direction: Direction, capture: 
   const arriving = await noteAddresses(context, direction.verb === 'return' ? OLD_ADDRESSES : NEW_ADDRESSES, direction.to);
   if (arriving === undefined) return noAddresses(direction.to);
   const written = (await revertedBy(context))?.calls[NEW_ADDRESSES]?.result;
-  const ours = direction.verb === 'move' ? record.calls[OLD_ADDRESSES]?.result : undefined;
+  const ours = record.calls[OLD_ADDRESSES]?.result;
   const leaving = [written, ours].flatMap((noted) => addressesIn(noted) ?? []);
   const replacements = new Map(leaving.flatMap((addresses) => [...addressMap({ ...addresses, elasticIps: capture.elasticIps }, arriving)]));
   const gone = leaving.flatMap((addresses) => lostAddresses({ ...addresses, elasticIps: capture.elasticIps }));

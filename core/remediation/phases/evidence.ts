@@ -10,11 +10,11 @@ import { bestCapture } from './capture.ts';
 
 type Context = PhaseContext<ActPorts>;
 
-/** What one source of evidence gave. `isMissing`: a policy that requires evidence wanted it. */
+/** What one source of evidence gave. `isWanted`: what is absent of it stops the repair where the policy requires evidence. */
 interface Found {
   readonly items: readonly EvidenceItem[];
   readonly absent: readonly string[];
-  readonly isMissing: boolean;
+  readonly isWanted: boolean;
   readonly snapshotIds?: readonly string[];
 }
 
@@ -25,7 +25,7 @@ const POLL_SECONDS = 2;
 /** A throttle is waited for so long; then the repair goes on without that piece, unless the policy requires it. */
 const PATIENCE_SECONDS = 90;
 
-const absent = (what: string): Found => ({ items: [], absent: [what], isMissing: true });
+const absent = (what: string): Found => ({ items: [], absent: [what], isWanted: true });
 
 /**
  * Takes what the old instance can still say before anything is done to it (design section 7, quarantine; S4-33): the console, the host's
@@ -61,7 +61,7 @@ async function keep({ ports, session, policy, system }: Context, found: readonly
     kind: 'evidence',
     text: `Evidence of ${oldInstanceId}. ${sentence}`,
   });
-  const missing = found.filter((piece) => piece.isMissing).flatMap((piece) => piece.absent);
+  const missing = found.filter((piece) => piece.isWanted).flatMap((piece) => piece.absent);
   if (policy.spec.evidenceRequired && missing.length > 0)
     return { kind: 'failed', reason: `The policy requires evidence before ${oldInstanceId} is touched; not to be had: ${missing.join(', ')}` };
   return { kind: 'done', reason: sentence };
@@ -81,14 +81,14 @@ async function attempt<Result>(context: Context, what: string, collect: () => Pr
 async function readConsole({ ports, session }: Context): Promise<Found> {
   const { consoleOutput, absent: notHad } = await ports.evidence.collect(session.record.oldInstanceId, ports.clock.now());
   const items = consoleOutput === undefined ? [] : [evidenceItem('console output', consoleOutput, 'end')];
-  return { items, absent: notHad, isMissing: notHad.length > 0 };
+  return { items, absent: notHad, isWanted: true };
 }
 
 /** An agent that does not answer is what a sick host looks like: said, but nothing that a policy can require. */
 async function askHost({ ports, session, policy }: Context): Promise<Found | 'waiting'> {
   const { oldInstanceId, calls } = session.record;
   if (calls['evidence-command'] === undefined && !(await ports.commands.isOnline(oldInstanceId)))
-    return { items: [], absent: ['host tools (Systems Manager does not reach the instance)'], isMissing: false };
+    return { items: [], absent: ['host tools (Systems Manager does not reach the instance)'], isWanted: false };
   const { logFiles, accessLogs } = policy.spec;
   const files = { logFiles, accessLogs };
   const script = { name: 'perennial: read-only evidence', script: hostScript(files), timeoutSeconds: HOST_SECONDS };
@@ -97,7 +97,7 @@ async function askHost({ ports, session, policy }: Context): Promise<Found | 'wa
   const command = await ports.commands.read(oldInstanceId, commandId);
   if (command.state === 'ended') {
     const report = readHostReport(command.output, files);
-    return { ...report, isMissing: report.items.length === 0 };
+    return { ...report, isWanted: report.items.length === 0 };
   }
   const since = session.record.calls['evidence-command']?.intentAt ?? ports.clock.now();
   return secondsBetween(since, ports.clock.now()) < HOST_SECONDS ? 'waiting' : absent(`host tools (no answer within ${HOST_SECONDS} s)`);
@@ -115,5 +115,5 @@ async function beginSnapshot(context: Context): Promise<Found> {
     const taken = await ports.snapshots.take(oldInstanceId, volumeIds, tags);
     return { snapshotIds: taken.map(({ snapshotId }) => snapshotId).join(',') };
   });
-  return snapshotIds === '' ? absent('snapshot (EC2 gave none)') : { items: [], absent: [], isMissing: false, snapshotIds: snapshotIds.split(',') };
+  return snapshotIds === '' ? absent('snapshot (EC2 gave none)') : { items: [], absent: [], isWanted: true, snapshotIds: snapshotIds.split(',') };
 }

@@ -8,9 +8,8 @@ export const isWorking = (member: MemberFacts): boolean => member.lifecycleState
 
 /** Which group was asked, or had begun by itself, and since when. */
 export function askedOf({ calls, timing }: Remediation): { readonly groupName: string; readonly since: string } | undefined {
-  const call = calls['adopt'] ?? calls['standby'] ?? calls['mark-unhealthy'];
-  const groupName = call?.result?.['groupName'];
-  return groupName === undefined ? undefined : { groupName, since: call?.result?.['since'] ?? timing.decidedAt };
+  const answer = (calls['adopt'] ?? calls['standby'] ?? calls['mark-unhealthy'])?.result;
+  return answer?.['groupName'] === undefined ? undefined : { groupName: answer['groupName'], since: answer['since'] ?? timing.decidedAt };
 }
 
 /** Those in service that were launched since then; one in the zone of the old one first. */

@@ -1,34 +1,34 @@
+import { present } from '../../environment/present.ts';
 import { tagKeys } from '../../inventory/records.ts';
-import { imageRecordType } from '../../images/records.ts';
-import { keys, partitions } from '../../records/keys.ts';
-import { parseRecord } from '../../records/record-type.ts';
+import { readLineage } from '../../images/lineage.ts';
+import { keys } from '../../records/keys.ts';
 import { evaluateGuardrails, know } from '../guardrails/guardrails.ts';
 import type { ImageChoice } from '../guardrails/image-choice.ts';
 import type { ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import type { InstanceFacts } from '../ports.ts';
 import { RemediationSession } from '../driver/session.ts';
-import { guard, readFacts, readMembers, vetoOf } from './guard.ts';
+import { chosenOf, guard, readFacts, readMembers, vetoOf } from './guard.ts';
 
 /** Asks the guardrails that apply: to a repair all, to a way back and a drill fewer (the table says which). */
 export const guardAny: ObservePhase = (context) => {
   const { revertOf, isDrill } = context.session.record;
-  if (revertOf !== undefined) return guardRevert(context);
+  if (revertOf !== undefined) return guardRevert(context, revertOf);
   return isDrill ? guardDrill(context) : guard(context);
 };
 
-const guardRevert: ObservePhase = async (context) => {
+async function guardRevert(context: PhaseContext<ObservePorts>, revertOf: string): Promise<PhaseResult> {
   const facts = await readFacts(context);
   const { verdicts } = evaluateGuardrails(facts);
   const veto = vetoOf(verdicts);
   if (veto !== undefined) return veto;
-  const { oldInstanceId, revertOf } = context.session.record;
-  const image = facts.instance.isKnown && facts.instance.value !== undefined ? { imageId: facts.instance.value.imageId } : {};
+  const { oldInstanceId } = context.session.record;
+  const imageId = facts.instance.isKnown ? facts.instance.value?.imageId : undefined;
   return {
     kind: 'done',
-    reason: `${oldInstanceId} is in quarantine and may return; ${revertOf ?? 'the replacement'} is taken back`,
-    patch: { guardrails: [...verdicts], ...image, imageReason: `${oldInstanceId} returns on the image it ran` },
+    reason: `${oldInstanceId} is in quarantine and may return; ${revertOf} is taken back`,
+    patch: { guardrails: [...verdicts], ...present({ imageId }), imageReason: `${oldInstanceId} returns on the image it ran` },
   };
-};
+}
 
 /** A drill is a copy of a healthy member, and never touches that member. */
 const guardDrill: ObservePhase = async (context) => {
@@ -44,8 +44,9 @@ const guardDrill: ObservePhase = async (context) => {
   const { verdicts } = evaluateGuardrails(facts);
   const veto = vetoOf(verdicts);
   if (veto !== undefined) return veto;
-  if (!facts.image.isKnown || facts.image.value.kind === 'none') return { kind: 'failed', reason: 'The image to launch is not known' };
-  const { imageId, reason } = facts.image.value;
+  const image = chosenOf(facts.image);
+  if (image === undefined) return { kind: 'failed', reason: 'The image to launch is not known though no guardrail vetoes' };
+  const { imageId, reason } = image;
   return {
     kind: 'done',
     reason: `A drill on a copy of ${model.instanceId}; ${reason}`,
@@ -73,10 +74,7 @@ async function chooseModel({ ports, system }: PhaseContext<ObservePorts>, groupI
 /** The newest approved image, seen at work or not: to see it at work is what the drill is for. */
 async function readDrillImage({ images, store, scope }: ObservePorts, role: string): Promise<ImageChoice> {
   const history = await images.approvedHistory(role);
-  const stored = await store.query(partitions.images(scope), `${role}#`, { limit: 200, newestFirst: true });
-  const revoked = new Set(
-    stored.records.map((record) => parseRecord(imageRecordType, record).body).flatMap(({ imageId, isRevoked }) => (isRevoked ? [imageId] : [])),
-  );
+  const revoked = new Set((await readLineage(store, scope, role)).flatMap(({ imageId, isRevoked }) => (isRevoked ? [imageId] : [])));
   const imageId = history.find((candidate) => !revoked.has(candidate));
   return imageId === undefined
     ? { kind: 'none', reason: 'The role has no approved image: its parameter does not exist, or all are revoked' }

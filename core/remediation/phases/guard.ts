@@ -1,10 +1,10 @@
 import type { System } from '../../catalog/schema.ts';
 import { PermanentError } from '../../environment/errors.ts';
-import { imageRecordType } from '../../images/records.ts';
+import { readLineage } from '../../images/lineage.ts';
 import { groupIdOf, slotIdOf } from '../../inventory/classify.ts';
 import { instanceType, tagKeys } from '../../inventory/records.ts';
-import { keys, partitions } from '../../records/keys.ts';
-import { parseRecord, readRecord, type RecordType, updateRecord } from '../../records/record-type.ts';
+import { keys } from '../../records/keys.ts';
+import { readRecord, type RecordType, updateRecord } from '../../records/record-type.ts';
 import type { RecordKey } from '../../records/store.ts';
 import { drillPlaceOf, isRequested } from '../admission/asked.ts';
 import { openedOnSight } from '../guardrails/breaker.ts';
@@ -66,16 +66,13 @@ async function readImageChoice(
   slot: Slot,
 ): Promise<ImageChoice> {
   const { role } = system.spec.image;
-  const [approvedHistory, stored] = await Promise.all([
-    ports.images.approvedHistory(role),
-    ports.store.query(partitions.images(ports.scope), `${role}#`, { limit: 200, newestFirst: true }),
-  ]);
+  const [approvedHistory, records] = await Promise.all([ports.images.approvedHistory(role), readLineage(ports.store, ports.scope, role)]);
   return chooseImage({
     groupId: session.record.groupId,
     // A repair that worked is no reason to distrust its image.
     attempt: 1 + (slot.failuresInARow ?? 0),
     approvedHistory,
-    records: stored.records.map((record) => parseRecord(imageRecordType, record).body),
+    records,
     peerImageIds: peerImages(members, targets, session.record.oldInstanceId),
   });
 }
@@ -189,7 +186,7 @@ export async function readFacts(context: PhaseContext<ObservePorts>, rehearsed: 
 }
 
 /** A veto decides before anything that a person may pass: nobody is asked for what would be refused anyway. */
-export function vetoOf(verdicts: readonly GuardrailVerdict[]): PhaseResult | undefined {
+export function vetoOf(verdicts: readonly GuardrailVerdict[]): Extract<PhaseResult, { readonly kind: 'vetoed' }> | undefined {
   const found = verdicts.find(({ verdict }) => verdict === 'veto');
   return found === undefined ? undefined : { kind: 'vetoed', guardrail: found.name, reason: found.reason, patch: { guardrails: [...verdicts] } };
 }
@@ -202,8 +199,9 @@ async function openBreakerOnSight({ ports, session }: PhaseContext<ObservePorts>
   const { groupId, request } = session.record;
   if (request !== undefined || !isGroupOver(facts)) return;
   await updateRecord(ports.store, groupType, keys.group(ports.scope, groupId), (group) => {
-    const breaker = group === undefined ? undefined : openedOnSight(group.breaker, facts.now);
-    return group === undefined || breaker === undefined || breaker === group.breaker ? group : { ...group, breaker };
+    if (group === undefined) return group;
+    const breaker = openedOnSight(group.breaker, facts.now);
+    return breaker === group.breaker ? group : { ...group, breaker };
   });
 }
 
@@ -213,12 +211,12 @@ export const guard: ObservePhase = async (context) => {
   const { verdicts } = evaluateGuardrails(facts);
   const veto = vetoOf(verdicts);
   if (veto !== undefined) {
-    if (veto.kind === 'vetoed' && veto.guardrail === 'circuit breaker') await openBreakerOnSight(context, facts);
+    if (veto.guardrail === 'circuit breaker') await openBreakerOnSight(context, facts);
     return veto;
   }
   const { record } = context.session;
   const course = courseOf(record, facts);
-  if (course.kind === 'unknown') return { kind: 'failed', reason: course.reason };
+  if (course === undefined) return { kind: 'failed', reason: 'What to do is not known though no guardrail vetoes' };
   const patch = { guardrails: [...verdicts], ...course.patch };
   if (record.mode === 'dry-run') return { kind: 'would-have', reason: course.wouldHave, patch };
   const asking = verdicts.filter(({ verdict }) => verdict === 'approve');
@@ -228,24 +226,32 @@ export const guard: ObservePhase = async (context) => {
   return { kind: 'done', reason: `${passed}; ${course.reason}`, patch };
 };
 
-type CourseFound =
-  | { readonly kind: 'found'; readonly reason: string; readonly wouldHave: string; readonly patch: RecordPatch }
-  | { readonly kind: 'unknown'; readonly reason: string };
+interface CourseFound {
+  readonly reason: string;
+  readonly wouldHave: string;
+  readonly patch: RecordPatch;
+}
+
+/** What was chosen; nothing where it is not known or nothing can be chosen, which the guardrails have vetoed. */
+export function chosenOf<Choice extends { readonly kind: string }>(fact: Known<Choice>): Extract<Choice, { readonly kind: 'chosen' }> | undefined {
+  return fact.isKnown && isChosen(fact.value) ? fact.value : undefined;
+}
+
+const isChosen = <Choice extends { readonly kind: string }>(choice: Choice): choice is Extract<Choice, { readonly kind: 'chosen' }> => choice.kind === 'chosen';
 
 /** The chosen path with its phases, and the image where Perennial itself may launch one. */
-function courseOf(record: Remediation, { path, image }: GuardrailFacts): CourseFound {
-  if (!path.isKnown || path.value.kind === 'none') return { kind: 'unknown', reason: 'The way to repair is not known' };
-  const choice = path.value;
+function courseOf(record: Remediation, facts: GuardrailFacts): CourseFound | undefined {
+  const choice = chosenOf(facts.path);
+  if (choice === undefined) return undefined;
   const way = { path: choice.path, pathReason: choice.reason, nextPaths: [...choice.nextPaths], remaining: [...phasesOf(choice.path, traitsOf(record))] };
   const wouldHave = wouldHaveText(record, choice.path);
-  if (isForGroup(choice)) return { kind: 'found', reason: choice.reason, wouldHave, patch: way };
-  if (!image.isKnown || image.value.kind === 'none') return { kind: 'unknown', reason: 'The image to launch is not known' };
-  const { imageId, reason } = image.value;
+  if (isForGroup(choice)) return { reason: choice.reason, wouldHave, patch: way };
+  const image = chosenOf(facts.image);
+  if (image === undefined) return undefined;
   return {
-    kind: 'found',
-    reason: `${choice.reason}; ${reason}`,
-    wouldHave: `${wouldHave}${choice.path === 'replace' ? ` from ${imageId}` : ''}`,
-    patch: { ...way, imageId, imageReason: reason },
+    reason: `${choice.reason}; ${image.reason}`,
+    wouldHave: `${wouldHave}${choice.path === 'replace' ? ` from ${image.imageId}` : ''}`,
+    patch: { ...way, imageId: image.imageId, imageReason: image.reason },
   };
 }
 

@@ -57,17 +57,19 @@ function overlap(record: Remediation, group: AutoScalingGroupFacts): string | un
   return `Two of this system must never run at once, and the maintenance policy of ${group.name} launches before it ends (minimum healthy ${group.minHealthyPercentage} %)`;
 }
 
+interface OwnReplacement {
+  /** When the group began, where it says so. */
+  readonly since: string | undefined;
+  readonly reason: string;
+}
+
 /** What shows that the group replaces it already: it has left, is leaving, or is marked. */
-function ownReplacement(
-  group: AutoScalingGroupFacts,
-  activities: readonly ScalingActivity[],
-  instanceId: string,
-): { since: string; reason: string } | undefined {
+function ownReplacement(group: AutoScalingGroupFacts, activities: readonly ScalingActivity[], instanceId: string): OwnReplacement | undefined {
   const activity = activities.find((found) => found.kind === 'terminate' && found.instanceId === instanceId);
   const member = group.members.find((found) => found.instanceId === instanceId);
   if (member !== undefined && isWorking(member) && activity === undefined) return undefined;
   const state = member === undefined ? 'has left the group' : `is ${member.lifecycleState}${member.isHealthy ? '' : ' and marked unhealthy'}`;
-  return { since: activity?.startedAt ?? '', reason: `${instanceId} ${state}: ${activity?.description ?? 'its group replaces it'}` };
+  return { since: activity?.startedAt, reason: `${instanceId} ${state}: ${activity?.description ?? 'its group replaces it'}` };
 }
 
 const blocked = (group: AutoScalingGroupFacts, problem: string): PhaseResult => ({
@@ -101,9 +103,9 @@ export const preflightMember: ActPhase = async (context) => {
 };
 
 /** What the group has begun is waited for, and nothing is asked of it. */
-async function adopt({ session }: PhaseContext<ActPorts>, group: AutoScalingGroupFacts, own: { since: string; reason: string }): Promise<PhaseResult> {
+async function adopt({ session }: PhaseContext<ActPorts>, group: AutoScalingGroupFacts, own: OwnReplacement): Promise<PhaseResult> {
   const { record } = session;
-  const since = own.since === '' || own.since > record.timing.detectedAt ? record.timing.detectedAt : own.since;
+  const since = own.since === undefined || own.since > record.timing.detectedAt ? record.timing.detectedAt : own.since;
   // While it waits at a hook it can still say something.
   const isThere = group.members.some(({ instanceId }) => instanceId === record.oldInstanceId);
   // No call: what is adopted must be known to the phases that follow.

@@ -26,7 +26,7 @@ const POLL_SECONDS = 3;
 type Context = PhaseContext<ActPorts>;
 
 const noReplacement: PhaseResult = { kind: 'failed', reason: 'No replacement was launched' };
-const nothingMoved: PhaseResult = { kind: 'done', reason: 'Nothing of it had moved' };
+export const nothingMoved: PhaseResult = { kind: 'done', reason: 'Nothing of it had moved' };
 
 /** The direction of a phase that moves; without a replacement it fails. */
 export function forward(context: Context, run: (direction: Direction) => Promise<PhaseResult>): Promise<PhaseResult> {

@@ -15,11 +15,18 @@ export const foreignAutomationTags = ['Schedule', 'schedule', 'backup', 'Backup'
 
 const MAX_EVIDENCE_CHARACTERS = 4000;
 
-/** Seen to be stopped or ended. EC2 shows an ended instance for a while: one that is not listed just now is a read that lags, not an end. */
-const isDown = (instance: InstanceFacts | undefined): boolean => instance !== undefined && (instance.state === 'stopped' || isGone(instance));
+const isEnded = ({ state }: InstanceFacts): boolean => state === 'terminated' || state === 'shutting-down';
 
-const isGone = (instance: InstanceFacts | undefined): boolean =>
-  instance === undefined || instance.state === 'terminated' || instance.state === 'shutting-down';
+/** Seen to be stopped or ended. EC2 shows an ended instance for a while: one that is not listed just now is a read that lags, not an end. */
+const isDown = (instance: InstanceFacts | undefined): boolean => instance !== undefined && (instance.state === 'stopped' || isEnded(instance));
+
+const seenState = (instance: InstanceFacts | undefined): string => instance?.state ?? 'not listed just now';
+
+/** The instance; `undefined` when it has ended or EC2 does not know it any more. */
+async function readLeft({ instances }: ActPorts, instanceId: string): Promise<InstanceFacts | undefined> {
+  const instance = await instances.read(instanceId);
+  return instance === undefined || isEnded(instance) ? undefined : instance;
+}
 
 /** Evidence first: nothing is done to an instance before what it said last is kept with the incident. */
 async function keepEvidence({ ports, session, system }: PhaseContext<ActPorts>, instanceId: string): Promise<readonly string[]> {
@@ -100,17 +107,15 @@ async function quarantineInstance(context: PhaseContext<ActPorts>, instance: Ins
   const isStoppable = instance.rootDeviceType === 'ebs';
   if (isStoppable) await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
   const after = await ports.instances.read(instanceId);
-  if (isStoppable && !isDown(after))
-    return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${after?.state ?? 'not listed just now'}` };
+  if (isStoppable && !isDown(after)) return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${seenState(after)}` };
   await session.mutate(`drop-profile:${instanceId}`, () =>
     ports.quarantine
       .dropProfile(instanceId)
       .then(({ instanceProfileArn }) => (instanceProfileArn === undefined ? former('drop-profile') : { instanceProfileArn })),
   );
-  return {
-    kind: 'done',
-    reason: `${instanceId} is isolated, ${isStoppable ? 'stopped' : 'left running because its root is on instance store,'} and kept for ${context.policy.spec.quarantineHours} h`,
-  };
+  const state = isStoppable ? 'stopped' : 'left running because its root is on instance store,';
+  const stay = session.record.isDrill ? 'may be ended at once: it was part of a drill' : `kept for ${context.policy.spec.quarantineHours} h`;
+  return { kind: 'done', reason: `${instanceId} is isolated, ${state} and ${stay}` };
 }
 
 const textsOf = (groups: Readonly<Record<string, readonly string[]>>): Record<string, string> =>
@@ -151,8 +156,8 @@ export const quarantine: ActPhase = async (context) => {
   const { oldInstanceId } = context.session.record;
   const doubted = await doubt(context);
   if (doubted !== undefined) return doubted;
-  const instance = await context.ports.instances.read(oldInstanceId);
-  if (instance === undefined || isGone(instance)) return { kind: 'done', reason: `${oldInstanceId} is gone; there is nothing to keep` };
+  const instance = await readLeft(context.ports, oldInstanceId);
+  if (instance === undefined) return { kind: 'done', reason: `${oldInstanceId} is gone; there is nothing to keep` };
   return quarantineInstance(context, instance);
 };
 
@@ -167,7 +172,7 @@ export const quarantineNew: ActPhase = async (context) => {
       seconds: Math.min(policy.spec.statusPollSeconds, lookingSeconds),
       reason: `Nobody heard what the launch gave, and nothing carries its tag yet; looked for ${Math.ceil(lookingSeconds)} s more`,
     };
-  const ours = found.filter((instance) => !isGone(instance));
+  const ours = found.filter((instance) => !isEnded(instance));
   if (ours.length === 0) return { kind: 'done', reason: 'No replacement exists' };
   for (const instance of ours) {
     // One after the other: each write of intent and outcome goes to the same record.
@@ -210,19 +215,18 @@ async function replacementsOf(ports: ActPorts, { id, oldInstanceId, newInstanceI
 /** Stops the old instance of a `single` system and sees it stopped: never two running instances of its slot. */
 export const fence: ActPhase = async ({ ports, session, policy }) => {
   const { oldInstanceId } = session.record;
-  const before = await ports.instances.read(oldInstanceId);
-  if (before === undefined || isGone(before)) return { kind: 'done', reason: `${oldInstanceId} is gone, which fences it` };
+  if ((await readLeft(ports, oldInstanceId)) === undefined) return { kind: 'done', reason: `${oldInstanceId} is gone, which fences it` };
   await session.mutate('fence', () => ports.power.stop(oldInstanceId).then(() => undefined));
   const after = await ports.instances.read(oldInstanceId);
-  if (after === undefined || isGone(after) || after.state === 'stopped') return { kind: 'done', reason: `${oldInstanceId} is ${after?.state ?? 'gone'}` };
-  return { kind: 'wait', seconds: policy.spec.statusPollSeconds, reason: `${oldInstanceId} is ${after.state}` };
+  const reason = `${oldInstanceId} is ${seenState(after)}`;
+  return isDown(after) ? { kind: 'done', reason } : { kind: 'wait', seconds: policy.spec.statusPollSeconds, reason };
 };
 
 /** Starts the fenced old instance again; it is all the slot has. */
 export const startOld: ActPhase = async ({ ports, session }) => {
   const { oldInstanceId } = session.record;
-  const before = await ports.instances.read(oldInstanceId);
-  if (before === undefined || isGone(before)) return { kind: 'failed', reason: `${oldInstanceId} is gone and cannot be started again` };
+  const before = await readLeft(ports, oldInstanceId);
+  if (before === undefined) return { kind: 'failed', reason: `${oldInstanceId} is gone and cannot be started again` };
   if (before.state === 'stopping') return { kind: 'wait', seconds: 5, reason: `${oldInstanceId} is still stopping` };
   await session.mutate('start-old', () => ports.power.start(oldInstanceId).then(() => undefined));
   return { kind: 'done', reason: `Started ${oldInstanceId} again` };

@@ -4,6 +4,7 @@ import type { Remediation } from '../record.ts';
 import { revertedBy, storedCapture } from './capture.ts';
 import { quarantinedBy } from './quarantine.ts';
 import { awaitHealthyInstance } from './targets.ts';
+import { isGone } from './volumes.ts';
 
 /** What our quarantine put on an instance, and must take off again. */
 const quarantineTagKeys = [tagKeys.quarantine, tagKeys.quarantineUntil, tagKeys.remediation] as const;
@@ -50,14 +51,14 @@ export const returnNew: ActPhase = async (context) => {
   const { ports, session } = context;
   const { newInstanceId } = session.record;
   const instance = newInstanceId === undefined ? undefined : await ports.instances.read(newInstanceId);
-  if (newInstanceId === undefined || instance === undefined)
-    return { kind: 'failed', reason: `${newInstanceId ?? 'The replacement'} is gone and cannot return` };
-  if (instance.state === 'stopping') return { kind: 'wait', seconds: 5, reason: `${newInstanceId} is still stopping` };
+  if (instance === undefined || isGone(instance)) return { kind: 'failed', reason: `${newInstanceId ?? 'The replacement'} is gone and cannot return` };
+  const { instanceId } = instance;
+  if (instance.state === 'stopping') return { kind: 'wait', seconds: 5, reason: `${instanceId} is still stopping` };
   // An earlier way back, left half-done, may have put it away and this one never got to it.
-  const by = session.record.calls[`mark:${newInstanceId}`] === undefined ? await quarantinedBy(ports, instance) : session.record;
-  if (by !== undefined) await release(context, by, newInstanceId);
-  await session.mutate('start-new', () => ports.power.start(newInstanceId).then(() => undefined));
-  return { kind: 'done', reason: `${newInstanceId} is out of quarantine and starts again` };
+  const by = session.record.calls[`mark:${instanceId}`] === undefined ? await quarantinedBy(ports, instance) : session.record;
+  if (by !== undefined) await release(context, by, instanceId);
+  await session.mutate('start-new', () => ports.power.start(instanceId).then(() => undefined));
+  return { kind: 'done', reason: `${instanceId} is out of quarantine and starts again` };
 };
 
 /** The old instance must be seen to serve before the replacement goes. */

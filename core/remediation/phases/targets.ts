@@ -1,5 +1,6 @@
 import { secondsBetween } from '../../environment/time.ts';
 import { tagKeys } from '../../inventory/records.ts';
+import { phaseSeconds } from '../guardrails/freeze.ts';
 import type { TargetHealth } from '../ports.ts';
 import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { storedCapture } from './capture.ts';
@@ -82,7 +83,7 @@ export const drain: ObservePhase = async (context) => {
   const waited = secondsBetween(session.record.phaseStartedAt, ports.clock.now());
   if (waited >= policy.spec.drainSeconds)
     return { kind: 'done', reason: `The drain time of ${policy.spec.drainSeconds} s is over: ${describeTargets(health)}` };
-  return { kind: 'wait', seconds: Math.min(30, Math.max(1, Math.ceil(policy.spec.drainSeconds - waited))), reason: describeTargets(health) };
+  return { kind: 'wait', seconds: Math.min(30, Math.ceil(policy.spec.drainSeconds - waited)), reason: describeTargets(health) };
 };
 
 /** Unverifiable success is failure: two bad reads in a row fail, silence does not pass. */
@@ -100,12 +101,13 @@ export const verify: ObservePhase = async (context) => {
 
 /** What one look during the verification time means. */
 export function verification({ ports, session, policy }: PhaseContext<ObservePorts>, newInstanceId: string, health: readonly TargetHealth[]): PhaseResult {
-  const { memory, phaseStartedAt, timing } = session.record;
+  const { memory, timing } = session.record;
   const isBad = health.some((target) => target.state !== 'healthy');
   const badReads = isBad ? Number(memory['badReads'] ?? 0) + 1 : 0;
   if (badReads >= 2) return { kind: 'failed', reason: `${newInstanceId} stopped serving during verification: ${describeTargets(health)}` };
   const now = ports.clock.now();
-  const leftSeconds = policy.spec.verifiedAfterSeconds - secondsBetween(phaseStartedAt, now);
+  // Nobody looks while a repair is frozen: that time verifies nothing.
+  const leftSeconds = policy.spec.verifiedAfterSeconds - phaseSeconds(session.record, now);
   if (leftSeconds <= 0 && !isBad)
     return { kind: 'done', reason: `It has served for ${policy.spec.verifiedAfterSeconds} s`, patch: { timing: { ...timing, verifiedAt: now } } };
   const seconds = Math.min(policy.spec.healthyReadIntervalSeconds, Math.max(1, Math.ceil(leftSeconds)));
