@@ -82,7 +82,7 @@ export async function admit(ports: AdmitPorts, request: AdmitRequest): Promise<A
     systemsInCatalog: request.systemsInCatalog,
     ...occasionOf(request),
     slot: { ...request.slot, system: request.system.metadata.name },
-    ...(request.slot.memberId === undefined ? {} : { memberId: request.slot.memberId }),
+    ...present({ memberId: request.slot.memberId }),
     remediationId,
     build,
   });

@@ -1,6 +1,7 @@
 import type { RemediationPolicy, System } from '../../catalog/schema.ts';
 import { RetryableError } from '../../environment/errors.ts';
 import type { Clock, Scope } from '../../environment/ports.ts';
+import { present } from '../../environment/present.ts';
 import { secondsBetween, type Timestamp } from '../../environment/time.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord, type Versioned, writeOf } from '../../records/record-type.ts';
@@ -51,7 +52,7 @@ export function decideClaim(before: ClaimState, rule: ClaimRule, remediationId: 
     attempt: state.slot.attempts.length + 1,
     reason: isAnyProbe ? 'Admitted as the one probe of an open circuit breaker' : 'Admitted',
     state: {
-      slot: { ...state.slot, remediationId, attempts: [...state.slot.attempts, now], ...(rule.memberId === undefined ? {} : { instanceId: rule.memberId }) },
+      slot: { ...state.slot, remediationId, attempts: [...state.slot.attempts, now], ...present({ instanceId: rule.memberId }) },
       group: {
         ...state.group,
         inFlight: [...state.group.inFlight, remediationId],
@@ -70,7 +71,7 @@ export function decideClaim(before: ClaimState, rule: ClaimRule, remediationId: 
 function noteTrouble({ slot, group, platform }: ClaimState, rule: ClaimRule, now: Timestamp): ClaimState {
   const { memberId } = rule;
   const others = group.unhealthy.filter((entry) => !isTroubleOf(entry, { id: slot.id, memberId }));
-  const own = { slotId: slot.id, at: now, ...(memberId === undefined ? {} : { instanceId: memberId }) };
+  const own = { slotId: slot.id, at: now, ...present({ instanceId: memberId }) };
   const unhealthy = rule.course === undefined ? [...others, own].slice(-1000) : group.unhealthy;
   const { maxUnhealthyPercent, platformUnhealthySystems } = rule.policy.spec.caps;
   const { cooldownSeconds } = rule.policy.spec;
@@ -140,7 +141,7 @@ function breakerRefusal(group: Group, rule: ClaimRule, now: Timestamp): Refusal 
   const count = `${group.unhealthy.length} of ${rule.groupMembers} unhealthy since ${breaker.since ?? now}`;
   if (breaker.isProbeFailed)
     return { guardrail: 'circuit breaker', reason: `The circuit breaker is open (${count}) and its probe failed; a person must resume it` };
-  const isProbing = breaker.probeRemediationId !== undefined && group.inFlight.includes(breaker.probeRemediationId);
+  const isProbing = group.inFlight.some((id) => id === breaker.probeRemediationId);
   return isProbing ? { guardrail: 'circuit breaker', reason: `The circuit breaker is open (${count}); its probe is under way` } : undefined;
 }
 
@@ -148,9 +149,9 @@ const SUSPENDING_FAILURES = 3;
 
 /** Replacements that stay unhealthy suspend the group (design section 7, retry cap); a person resumes it. */
 function suspension(group: Group, now: Timestamp): Refusal | undefined {
-  const recent = (group.failedReplacements ?? []).filter((at) => secondsBetween(at, now) < DAY_SECONDS);
-  return recent.length >= SUSPENDING_FAILURES
-    ? { guardrail: 'retry cap', reason: `The group is suspended: ${recent.length} replacements in 24 h did not stay healthy; a person must resume it` }
+  const recent = group.failedReplacements?.filter((at) => secondsBetween(at, now) < DAY_SECONDS).length ?? 0;
+  return recent >= SUSPENDING_FAILURES
+    ? { guardrail: 'retry cap', reason: `The group is suspended: ${recent} replacements in 24 h did not stay healthy; a person must resume it` }
     : undefined;
 }
 
@@ -268,15 +269,18 @@ async function tryClaim(ports: ClaimPorts, request: ClaimRequest): Promise<Claim
   const stored = await readClaim(ports, place);
   const now = ports.clock.now();
   const decision = decideClaim(stateOf(stored, place), request, remediationId, now);
-  const remediation = decision.kind === 'claim' ? request.build(decision.attempt, now) : undefined;
+  const outcome: ClaimOutcome =
+    decision.kind === 'claim'
+      ? { kind: 'claimed', remediation: request.build(decision.attempt, now), reason: decision.reason }
+      : { kind: 'refused', guardrail: decision.guardrail, reason: decision.reason };
+  const remediation = outcome.kind === 'claimed' ? outcome.remediation : undefined;
   try {
     await ports.store.write([...claimWrites(ports, stored, decision.state, remediation), ...declarationWrites(ports, request, remediation)]);
   } catch (error) {
     if (error instanceof RecordConflictError) return 'conflict';
     throw error;
   }
-  if (decision.kind === 'refuse') return { kind: 'refused', guardrail: decision.guardrail, reason: decision.reason };
-  return { kind: 'claimed', remediation: remediation ?? request.build(decision.attempt, now), reason: decision.reason };
+  return outcome;
 }
 
 export const emptyPlatform: Platform = { inFlight: [], starts: [], unhealthySystems: [], breaker: { state: 'closed' } };

@@ -6,6 +6,7 @@ import { keys } from '../../records/keys.ts';
 import { readRecord, updateRecord, writeOf } from '../../records/record-type.ts';
 import { RecordConflictError, type RecordStore } from '../../records/store.ts';
 import { groupLimit } from '../guardrails/breaker.ts';
+import { membersOf } from '../guardrails/group-size.ts';
 import { type Group, groupType, type Platform, platformType, type Remediation } from '../record.ts';
 
 interface PlacePorts {
@@ -14,7 +15,7 @@ interface PlacePorts {
 }
 
 const without = <Body extends { readonly inFlight: string[] }>(body: Body | undefined, id: string): Body | undefined =>
-  body === undefined || !body.inFlight.includes(id) ? body : { ...body, inFlight: body.inFlight.filter((held) => held !== id) };
+  body?.inFlight.includes(id) === true ? { ...body, inFlight: body.inFlight.filter((held) => held !== id) } : body;
 
 /** Gives back the places under the caps while a person is asked; the slot stays claimed. Writes only what changes. */
 export async function releasePlace({ store, scope }: PlacePorts, { id, groupId }: Remediation): Promise<void> {
@@ -61,8 +62,7 @@ async function tryReclaim({ store, scope }: PlacePorts, policy: RemediationPolic
   ]);
   // The claim wrote both.
   if (platform === undefined || group === undefined) return { kind: 'refused', guardrail: 'platform caps', reason: 'The records of the caps are gone' };
-  const members = Math.max(1, observed?.body.observed.membersByRole[groupId.split('/')[1] ?? ''] ?? 1);
-  const decision = decidePlace(platform.body, group.body, id, members, policy);
+  const decision = decidePlace(platform.body, group.body, id, membersOf(groupId, observed?.body), policy);
   if (decision.kind === 'refused') return decision;
   const writes = [
     ...(decision.platform === platform.body ? [] : [writeOf(platformType, platform.key, decision.platform, platform.version)]),

@@ -6,13 +6,14 @@ import { present } from '../../environment/present.ts';
 import { addSeconds, secondsBetween, type Timestamp } from '../../environment/time.ts';
 import { listOpenIncidents } from '../../incidents/incidents.ts';
 import { type Incident, isOver } from '../../incidents/record.ts';
-import { type SystemRecord, systemRecordType } from '../../inventory/records.ts';
+import { systemRecordType } from '../../inventory/records.ts';
 import { keys, partitions } from '../../records/keys.ts';
 import { readAll, readRecord } from '../../records/record-type.ts';
 import type { RecordStore } from '../../records/store.ts';
 import type { SignalQueue } from '../../signals/ports.ts';
 import { outcomesOf } from '../../signals/table.ts';
 import { closedBreaker } from '../guardrails/breaker.ts';
+import { membersOf } from '../guardrails/group-size.ts';
 import { type ClaimRule, type ClaimState, decideClaim, emptyPlatform } from './claim.ts';
 import { isCompensation } from '../paths/procedure.ts';
 import { groupType, type Pause, pauseType, type Platform, platformType, type Remediation, remediationType, type Slot, slotType } from '../record.ts';
@@ -56,13 +57,14 @@ type Refusal = Exclude<RetryDecision, { kind: 'retry' }>;
 
 const none = (reason: string): Refusal => ({ kind: 'none', reason });
 const wait = (reason: string): Refusal => ({ kind: 'wait', reason });
+const underWay = wait('A repair of the incident is under way');
 
 /** May this slot's repair be tried again by itself now? Pure. */
 export function decideRetry(facts: RetryFacts, now: Timestamp): RetryDecision {
   const { incident, recent, claim, rule } = facts;
   const last = recent.at(-1);
   if (last === undefined) return none('Nothing was tried yet');
-  const refusal = stateRefusal(incident, last, claim) ?? endingRefusal(last);
+  const refusal = stateRefusal(incident, claim) ?? endingRefusal(last);
   if (refusal !== undefined) return refusal;
   const trigger = recent.findLast((remediation) => isRepeatable(remediation, incident))?.trigger;
   if (trigger === undefined) return none('No signal that asked for a repair still fires');
@@ -82,10 +84,10 @@ function stoppedBy({ pauses, window }: RetryFacts): string | undefined {
   return window === undefined ? undefined : `People are working (maintenance window ${window.name} of ${window.author}) until ${window.until}`;
 }
 
-function stateRefusal(incident: Incident, last: Remediation, { slot }: ClaimState): Refusal | undefined {
+function stateRefusal(incident: Incident, { slot }: ClaimState): Refusal | undefined {
   if (isOver(incident)) return none('The incident is over');
   if (incident.state === 'stable') return none('All its signals are over');
-  if (last.state === 'running' || incident.state === 'repairing') return wait('A repair of the incident is under way');
+  if (incident.state === 'repairing') return underWay;
   return slot.remediationId === undefined ? undefined : wait(`${slot.remediationId} holds the slot`);
 }
 
@@ -102,7 +104,7 @@ const unlessHalfDone = (last: Remediation): Refusal | undefined =>
   isHalfDone(last) ? none('What was begun is half-done; a person must look at it first') : undefined;
 
 const endings: Readonly<Record<Remediation['state'], (last: Remediation) => Refusal | undefined>> = {
-  running: () => wait('It is under way'),
+  running: () => underWay,
   succeeded: over,
   'would-have': over,
   vetoed: (last) => (mayPass(last) ? undefined : none(`A person decides about the guardrail "${last.failure?.guardrail ?? 'unknown'}": ${last.reason}`)),
@@ -128,8 +130,8 @@ const passingVetoes: Readonly<Record<string, (reason: string) => boolean>> = {
   'pending duration': (reason) => reason.includes('inside the grace period'),
 };
 
-function mayPass({ failure, reason }: Remediation): boolean {
-  return passingVetoes[failure?.guardrail ?? '']?.(failure?.reason ?? reason) ?? false;
+function mayPass({ failure }: Remediation): boolean {
+  return failure?.guardrail !== undefined && passingVetoes[failure.guardrail]?.(failure.reason) === true;
 }
 
 const repeatable: ReadonlySet<string> = new Set(outcomesOf('Repair Retry Due'));
@@ -157,13 +159,13 @@ function failuresInARow(incident: Incident, recent: readonly Remediation[], { sl
   const ofIncident = recent.filter(({ attempt, state }) => attempt > 0 && state !== 'succeeded').length;
   const before = slot.attempts.filter((at) => at < incident.openedAt).at(-1);
   const wasHealthy = before === undefined || secondsBetween(before, incident.openedAt) >= HEALTHY_SECONDS;
-  return Math.max(1, wasHealthy ? ofIncident : Math.max(ofIncident, slot.failuresInARow ?? 0));
+  return wasHealthy ? ofIncident : Math.max(ofIncident, slot.failuresInARow ?? 0);
 }
 
-/** `cooldownSeconds × 2^(failures − 1)`, at most an hour, or the cool-down itself where a policy asks for a longer one. */
+/** After so many failures, at least one: `cooldownSeconds × 2^(failures − 1)`, at most an hour, or the cool-down itself where a policy asks for a longer one. */
 export function backOffSeconds({ spec }: RemediationPolicy, failures: number): number {
   const bound = Math.max(MAX_BACK_OFF_SECONDS, spec.cooldownSeconds);
-  return Math.min(bound, spec.cooldownSeconds * 2 ** (Math.max(1, failures) - 1));
+  return Math.min(bound, spec.cooldownSeconds * 2 ** (failures - 1));
 }
 
 export interface RetryPorts {
@@ -204,8 +206,9 @@ export async function retryRepairs(ports: RetryPorts, catalog: CompiledCatalog):
     try {
       // paced: one incident is about ten reads
       const facts = await readFacts(ports, catalog, incident);
-      const decision = facts === undefined ? undefined : decideRetry(facts, now);
-      if (facts !== undefined && decision?.kind === 'retry') candidates.push({ facts, due: decision });
+      if (facts === undefined) continue;
+      const decision = decideRetry(facts, now);
+      if (decision.kind === 'retry') candidates.push({ facts, due: decision });
     } catch (error) {
       // One record that cannot be read holds up no other.
       if (!(error instanceof PermanentError)) throw error;
@@ -227,10 +230,8 @@ async function send(ports: RetryPorts, chosen: readonly Due[]): Promise<void> {
 }
 
 async function troubledIncidents({ store, scope }: RetryPorts): Promise<readonly Incident[]> {
-  const open = (await listOpenIncidents(store, scope)).filter(
-    ({ state, remediationIds }) => (state === 'open' || state === 'acknowledged') && remediationIds.length > 0,
-  );
-  return open.toSorted((left, right) => (left.updatedAt > right.updatedAt ? -1 : Number(left.updatedAt < right.updatedAt))).slice(0, MAX_INCIDENTS);
+  const open = (await listOpenIncidents(store, scope)).filter(({ state }) => state === 'open' || state === 'acknowledged');
+  return open.toSorted((left, right) => secondsBetween(left.updatedAt, right.updatedAt)).slice(0, MAX_INCIDENTS);
 }
 
 async function readFacts(ports: RetryPorts, catalog: CompiledCatalog, incident: Incident): Promise<RetryFacts | undefined> {
@@ -259,7 +260,7 @@ async function readFacts(ports: RetryPorts, catalog: CompiledCatalog, incident: 
     },
     rule: {
       policy,
-      groupMembers: membersOf(system?.body, slot.groupId),
+      groupMembers: membersOf(slot.groupId, system?.body),
       systemsInCatalog: catalog.systems.length,
       trouble: { incidentId: incident.id, causes: [] },
       // A slot that members share: the one that was in trouble is, not whoever was repaired last.
@@ -268,10 +269,6 @@ async function readFacts(ports: RetryPorts, catalog: CompiledCatalog, incident: 
     ...present({ window: openWindow(catalog.windows ?? [], last.system, ports.clock.now()) }),
     pauses: pauses.map(({ body }) => body).filter(({ target }) => target === 'global' || target === `system#${slot.system}`),
   };
-}
-
-function membersOf(system: SystemRecord | undefined, groupId: string): number {
-  return Math.max(1, system?.observed.membersByRole[groupId.split('/')[1] ?? ''] ?? 1);
 }
 
 /** What was refused before its first claim, by a pause, has no record of its slot yet. */
@@ -284,7 +281,7 @@ function choose(candidates: readonly Candidate[], now: Timestamp): readonly Due[
   const chosen: Due[] = [];
   const groups = new Set<string>();
   let platform: Platform | undefined;
-  for (const { facts } of candidates.toSorted((left, right) => (left.due.dueAt < right.due.dueAt ? -1 : Number(left.due.dueAt > right.due.dueAt)))) {
+  for (const { facts } of candidates.toSorted((left, right) => secondsBetween(right.due.dueAt, left.due.dueAt))) {
     if (chosen.length >= MAX_RETRIES) break;
     const { claim } = facts;
     if (groups.has(claim.group.id)) continue;

@@ -30,7 +30,7 @@ import { awaitOldRunning, awaitRunning } from '../phases/running.ts';
 import { awaitHealthy, deregister, deregisterNew, drain, register, registerOld, restoreOld, verify } from '../phases/targets.ts';
 import { transferAlarms } from '../phases/transfer-alarms.ts';
 import { deadlineSeconds } from '../guardrails/policy.ts';
-import { goesOnRegardless, keepsInstance, rowOf, undoOf } from '../paths/procedure.ts';
+import { goesOnRegardless, rowOf, undoOf } from '../paths/procedure.ts';
 import type { Pause, PhaseName, Remediation } from '../record.ts';
 import { RemediationSession } from './session.ts';
 import { frozenBy, pausedBy, readSwitches, type Switches } from '../guardrails/switches.ts';
@@ -146,11 +146,13 @@ export async function advance(ports: DriverPorts, remediationId: string, role: '
   // Before anything else: what is frozen is not even given up, it is tried again when it goes on.
   if (stop !== undefined) return stayFrozen(ports, session, stop);
   if (record.frozen !== undefined) await goOn(ports, session);
-  const row = rowOf(record.phase);
+  // Going on may have put another phase first.
+  const { phase } = session.record;
+  const row = rowOf(phase);
   if (giveUp === undefined && row.role !== role)
-    return { remediationId, next: row.role, waitSeconds: 0, outcome: 'open', reason: `${record.phase} is for ${row.role}` };
+    return { remediationId, next: row.role, waitSeconds: 0, outcome: 'open', reason: `${phase} is for ${row.role}` };
   // Nobody gives up to record the end: without it nothing would be free again, and a success must be proved all the same.
-  const result = giveUp === undefined || record.phase === 'finish' ? await runBounded(ports, session, switches) : givenUp(giveUp);
+  const result = giveUp === undefined || phase === 'finish' ? await runBounded(ports, session, switches) : givenUp(giveUp);
   return settle(ports, session, result);
 }
 
@@ -256,13 +258,8 @@ function provedOnceMore(record: Remediation, now: Timestamp): Remediation {
 
 async function runPhase(ports: DriverPorts, session: RemediationSession, declared: Declared): Promise<PhaseResult> {
   const { phase } = session.record;
-  if (phase === 'finish')
-    return (
-      proveAgain(session.record, declared.policy, ports.observe.clock.now()) ?? {
-        kind: 'done',
-        reason: session.record.failure?.reason ?? (keepsInstance(session.record) ? 'It serves again' : 'Replaced and verified'),
-      }
-    );
+  // What an end says is for `finish` to write.
+  if (phase === 'finish') return proveAgain(session.record, declared.policy, ports.observe.clock.now()) ?? { kind: 'done', reason: 'It ends' };
   if (isObservePhase(phase)) return observePhases[phase]({ ports: ports.observe, session, ...declared });
   if (isActPhase(phase) && ports.act !== undefined) return actPhases[phase]({ ports: ports.act, session, ...declared });
   throw new Error(`The phase ${phase} has no code in this role`);

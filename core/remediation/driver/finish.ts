@@ -1,6 +1,7 @@
 import { RetryableError } from '../../environment/errors.ts';
 import { secondsBetween, type Timestamp } from '../../environment/time.ts';
 import { type ImageRecord, imageRecordType } from '../../images/records.ts';
+import { sentence } from '../../incidents/messages/message-text.ts';
 import { recordReplaced } from '../../inventory/replaced.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord, updateRecord, writeOf } from '../../records/record-type.ts';
@@ -50,9 +51,12 @@ function finalReason(record: Remediation, extra: string | undefined): string {
   // A step of the ladder that did not help is told as such, not as something left half-done.
   const since = record.triedPaths?.at(-1)?.endedAt ?? '';
   const undone = record.phases.filter((phase) => phase.outcome === 'failed' && phase.endedAt > since && phase.name !== record.failure?.phase);
-  const halfDone = undone.length === 0 ? '' : ` ${leftText(record)}: ${undone.map((phase) => `${phase.name} failed (${phase.reason})`).join('; ')}.`;
   const reason = record.failure === undefined ? successText(record) : record.failure.reason;
-  return `${reason}${halfDone}${extra === undefined ? '' : ` ${extra}`}`;
+  const more = [
+    ...(undone.length === 0 ? [] : [`${leftText(record)}: ${undone.map((phase) => `${phase.name} failed (${phase.reason})`).join('; ')}`]),
+    ...(extra === undefined ? [] : [extra]),
+  ];
+  return more.length === 0 ? reason : [reason, ...more].map(sentence).join(' ');
 }
 
 /** Who leaves the place and who takes it: on the way back the other way round. */
@@ -73,22 +77,26 @@ function successText(record: Remediation): string {
 
 /** The slot after the remediation: free; a success moves it to the new instance. What changed nothing does not count as an attempt. */
 export function releaseSlot(slot: Slot, record: Remediation): Slot {
-  const { remediationId: _released, failuresInARow = 0, ...free } = slot;
-  if (record.state === 'failed') return { ...free, failuresInARow: failuresInARow + 1 };
-  if (record.state !== 'succeeded') return { ...free, ...(failuresInARow === 0 ? {} : { failuresInARow }), attempts: withoutUncounted(slot.attempts, record) };
+  const { remediationId: _released, ...free } = slot;
+  if (record.state === 'failed') return { ...free, failuresInARow: (slot.failuresInARow ?? 0) + 1 };
+  if (record.state !== 'succeeded') return { ...free, attempts: withoutOwn(slot.attempts, record) };
+  const { failuresInARow: _over, ...well } = free;
   // Nobody left: a second failure of the same instance is repaired like the first.
-  if (keepsInstance(record)) return free;
-  if (record.isDrill) return { ...free, drillPassedAt: record.timing.endedAt ?? record.timing.decidedAt };
+  if (keepsInstance(record)) return well;
+  if (record.isDrill) return { ...well, drillPassedAt: endOf(record) };
   const { leaving, coming } = successionOf(record);
   const retired = [...slot.retiredInstanceIds.filter((id) => id !== leaving && id !== coming), leaving].slice(-50);
-  return { ...free, instanceId: coming ?? slot.instanceId, retiredInstanceIds: retired };
+  return { ...well, instanceId: coming ?? slot.instanceId, retiredInstanceIds: retired };
 }
 
-function withoutUncounted(attempts: readonly Timestamp[], record: Remediation): Timestamp[] {
-  if (record.state === 'failed') return [...attempts];
-  // One only: another remediation may have begun in the same millisecond.
-  const own = attempts.indexOf(record.timing.decidedAt);
-  return attempts.filter((_, index) => index !== own);
+function endOf({ timing }: Remediation): Timestamp {
+  return timing.endedAt ?? timing.decidedAt;
+}
+
+/** One only: another remediation may have begun in the same millisecond. */
+function withoutOwn(begun: readonly Timestamp[], { timing }: Remediation): Timestamp[] {
+  const own = begun.indexOf(timing.decidedAt);
+  return begun.filter((_, index) => index !== own);
 }
 
 /** Phases in which the replacement itself shows that it is no good. */
@@ -99,7 +107,7 @@ function failedReplacementsOf(group: Group, record: Remediation): Pick<Group, 'f
   const known = group.failedReplacements ?? [];
   if (record.state === 'succeeded') return known.length === 0 ? {} : { failedReplacements: [] };
   const isBad = record.state === 'failed' && replacementPhases.includes(record.failure?.phase ?? '');
-  return isBad ? { failedReplacements: [...known, record.timing.endedAt ?? record.timing.decidedAt].slice(-10) } : {};
+  return isBad ? { failedReplacements: [...known, endOf(record)].slice(-10) } : {};
 }
 
 /** The group after it: a failed probe stops probing, a verified one lets the next pass. */
@@ -123,12 +131,14 @@ function breakerAfter({ breaker }: Group, { state }: Remediation): Group['breake
   return state === 'succeeded' && breaker.state === 'closed' ? { ...breaker, isProbeFailed: false } : breaker;
 }
 
+/** The caps after it: a start counts when something was touched; a success makes its system well. */
 export function releasePlatform(platform: Platform, record: Remediation): Platform {
+  const { state } = record;
   return {
     ...endRepair(platform, record),
     inFlight: platform.inFlight.filter((id) => id !== record.id),
-    starts: withoutUncounted(platform.starts, record.state === 'succeeded' ? { ...record, state: 'failed' } : record),
-    unhealthySystems: record.state === 'succeeded' ? platform.unhealthySystems.filter((entry) => entry.system !== record.system) : platform.unhealthySystems,
+    starts: state === 'succeeded' || state === 'failed' ? platform.starts : withoutOwn(platform.starts, record),
+    unhealthySystems: state === 'succeeded' ? platform.unhealthySystems.filter((entry) => entry.system !== record.system) : platform.unhealthySystems,
   };
 }
 
@@ -172,7 +182,7 @@ async function recordDrill(
   { imageId, instanceId, at }: { readonly imageId: string; readonly instanceId: string; readonly at: Timestamp },
 ): Promise<void> {
   const groupId = drill?.groupId ?? '';
-  const role = groupId.split('/')[1] ?? '';
+  const role = groupId.slice(groupId.indexOf('/') + 1);
   await updateRecord(store, imageRecordType, keys.image(scope, role, imageId), (image): ImageRecord => {
     const known = image ?? { role, imageId, firstApprovedAt: at, isApproved: true, isRevoked: false, verifiedGroups: [] };
     const isVerified = known.verifiedGroups.some((verified) => verified.groupId === groupId);

@@ -3,9 +3,10 @@ import { present } from '../../environment/present.ts';
 import type { Timestamp } from '../../environment/time.ts';
 import { readBackground } from '../../incidents/messages/background.ts';
 import { etaSeconds } from '../../incidents/messages/eta.ts';
-import { audienceOf, namedAudience } from '../../incidents/fan-out/audience.ts';
+import { audienceOf, dependantsOf, namedAudience } from '../../incidents/fan-out/audience.ts';
 import { addTimelineEvent, type IncidentPorts, recordResolvedSignal, setIncidentState } from '../../incidents/incidents.ts';
 import { composeDriftMessage } from '../../incidents/messages/drift.ts';
+import { capitalised } from '../../incidents/messages/message-text.ts';
 import { composeMessage, type MessageStep } from '../../incidents/messages/messages.ts';
 import { type NotificationDraft, notify, type NotifyPorts, tellAgain } from '../../incidents/notify.ts';
 import type { NotificationChannel } from '../../incidents/ports.ts';
@@ -92,8 +93,7 @@ async function phaseEnded(ports: JournalPorts, before: Remediation, after: Remed
 function repairText(record: Remediation): string {
   const { isDrill, revertOf, oldInstanceId } = record;
   if (isDrill) return 'The drill begins';
-  const doing = doingText(record);
-  return revertOf === undefined ? `${doing.charAt(0).toUpperCase()}${doing.slice(1)}` : `Taking ${revertOf} back: ${oldInstanceId} returns`;
+  return revertOf === undefined ? capitalised(doingText(record)) : `Taking ${revertOf} back: ${oldInstanceId} returns`;
 }
 
 /** A request that has its answer is over; what it left half-done keeps the incident open all the same. */
@@ -206,7 +206,7 @@ async function draftOf(ports: JournalPorts, catalog: UpstreamCatalog, { incident
     now: ports.clock.now(),
     eta: etaSeconds(past),
     system,
-    dependants: systems.filter(({ spec }) => spec.links.some((link) => link.to === name)).map(({ metadata }) => metadata.name),
+    dependants: dependantsOf(name, systems).map(({ metadata }) => metadata.name),
     lastDeployment: deployments[0],
     background,
     consoleDocuments: ports.consoleDocuments,

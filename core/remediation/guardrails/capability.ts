@@ -29,6 +29,16 @@ export interface CapabilityRow {
 
 const userGuide = 'https://docs.aws.amazon.com/AWSEC2/latest/UserGuide';
 
+const plain: CapabilityRow = {
+  kind: 'On-Demand with an EBS root',
+  applies: () => true,
+  keeps: 'everything that is captured',
+  cannotKeep: 'its primary private address and its auto-assigned public address',
+  verdict: 'pass',
+  reason: 'A stand-alone instance with an EBS root',
+  authority: 'design.md section 7, order of a full replacement',
+};
+
 /** The first row that applies decides. */
 export const capabilityRows: readonly CapabilityRow[] = [
   {
@@ -96,22 +106,10 @@ export const capabilityRows: readonly CapabilityRow[] = [
     reason: 'It is protected against termination, which neither stopping nor replacing needs',
     authority: `${userGuide}/Using_ChangingDisableAPITermination.html`,
   },
-  {
-    kind: 'On-Demand with an EBS root',
-    applies: () => true,
-    keeps: 'everything that is captured',
-    cannotKeep: 'its primary private address and its auto-assigned public address',
-    verdict: 'pass',
-    reason: 'A stand-alone instance with an EBS root',
-    authority: 'design.md section 7, order of a full replacement',
-  },
+  plain,
 ];
-
-const plain = capabilityRows.at(-1);
 
 /** The row of an instance. */
 export function replacementRowOf(facts: ReplacementFacts): CapabilityRow {
-  const row = capabilityRows.find(({ applies }) => applies(facts)) ?? plain;
-  if (row === undefined) throw new Error('The table of capabilities has no rows');
-  return row;
+  return capabilityRows.find(({ applies }) => applies(facts)) ?? plain;
 }

@@ -1,4 +1,5 @@
 import type { Deployment } from '../../deployments/record.ts';
+import { present } from '../../environment/present.ts';
 import { secondsBetween, type Timestamp } from '../../environment/time.ts';
 import type { Platform, Remediation } from '../record.ts';
 
@@ -72,7 +73,7 @@ function withTrouble(troubles: readonly Trouble[], trouble: NewTrouble, now: Tim
   const others = troubles.filter(({ slotId }) => slotId !== trouble.slotId);
   if (causes.length === 0) return others;
   const next: Trouble = { ...(isSame ? before : { at: now }), ...trouble, causes };
-  return [...others, next].toSorted((left, right) => (left.at < right.at ? -1 : Number(left.at > right.at))).slice(-MAX_TROUBLES);
+  return [...others, next].toSorted((left, right) => secondsBetween(right.at, left.at)).slice(-MAX_TROUBLES);
 }
 
 function sharing(troubles: readonly Trouble[], cause: string): readonly Trouble[] {
@@ -94,9 +95,9 @@ function isOver(troubles: readonly Trouble[], cause: string, now?: Timestamp): b
 
 /** A repair that is under way already is the first probe; who comes now is refused, so that a person is paged at once. */
 function opening(cause: string, troubles: readonly Trouble[], platform: Platform, now: Timestamp): CauseBreaker {
-  const running = sharing(troubles, cause).find(({ remediationId }) => remediationId !== undefined && platform.inFlight.includes(remediationId));
-  const probe = running?.remediationId === undefined ? {} : { probeRemediationId: running.remediationId };
-  return { cause, since: now, isProbeFailed: false, ...probe };
+  const shared = sharing(troubles, cause);
+  const probeRemediationId = platform.inFlight.find((id) => shared.some(({ remediationId }) => remediationId === id));
+  return { cause, since: now, isProbeFailed: false, ...present({ probeRemediationId }) };
 }
 
 function withoutCalm({ calmSince: _calmSince, ...breaker }: CauseBreaker): CauseBreaker {
@@ -104,9 +105,13 @@ function withoutCalm({ calmSince: _calmSince, ...breaker }: CauseBreaker): Cause
 }
 
 /** The open breakers that concern a slot. */
-export function openCausesOf(platform: Platform, slotId: string): readonly CauseBreaker[] {
-  const causes = platform.troubles?.find((trouble) => trouble.slotId === slotId)?.causes ?? [];
-  return (platform.causeBreakers ?? []).filter(({ cause }) => causes.includes(cause));
+export function openCausesOf({ troubles, causeBreakers = [] }: Platform, slotId: string): readonly CauseBreaker[] {
+  const own = troubles?.find((trouble) => trouble.slotId === slotId);
+  return causeBreakers.filter(({ cause }) => own?.causes.includes(cause) === true);
+}
+
+function isProbing(platform: Platform, { probeRemediationId }: CauseBreaker): boolean {
+  return platform.inFlight.some((id) => id === probeRemediationId);
 }
 
 /** Why no repair of this slot may start now; `undefined`: it may, as the next probe where a breaker is open. */
@@ -114,22 +119,15 @@ export function causeRefusal(before: Platform, platform: Platform, slotId: strin
   const open = openCausesOf(platform, slotId);
   const failed = open.find(({ isProbeFailed }) => isProbeFailed);
   if (failed !== undefined) return `${describe(platform, failed)}. The probe replacement failed, so nothing is tried until a person resumes`;
-  const probing = open.find(({ probeRemediationId: id }) => id !== undefined && platform.inFlight.includes(id));
-  if (probing !== undefined) return `${describe(platform, probing)}. One probe is under way (${probing.probeRemediationId ?? ''}); nothing else may start`;
-  const fresh = open.find(({ cause }) => !(before.causeBreakers ?? []).some((breaker) => breaker.cause === cause));
+  const probing = open.find((breaker) => isProbing(platform, breaker));
+  if (probing !== undefined) return `${describe(platform, probing)}. One probe is under way (${probing.probeRemediationId}); nothing else may start`;
+  const fresh = open.find(({ cause }) => before.causeBreakers?.some((breaker) => breaker.cause === cause) !== true);
   return fresh === undefined ? undefined : `${describe(platform, fresh)}. Repairs pause here; one probe at a time is tried by the sweep`;
 }
 
-const words: Readonly<Record<string, (id: string) => string>> = {
-  zone: (id) => `the zone ${id}`,
-  image: (id) => `the image ${id}`,
-  deployment: (id) => `the deployment ${id}`,
-};
-
 /** `zone:eu-central-1a` → `the zone eu-central-1a`. */
 export function causeText(cause: string): string {
-  const kind = cause.split(':', 1)[0] ?? '';
-  return words[kind]?.(cause.slice(kind.length + 1)) ?? cause;
+  return cause.replace(/^(zone|image|deployment):/, 'the $1 ');
 }
 
 const MAX_GROUPS_NAMED = 5;
@@ -145,7 +143,7 @@ function describe(platform: Platform, { cause, since }: CauseBreaker): string {
 /** Notes the repair with its trouble; it is the probe of every open breaker that concerns it and has none under way. */
 export function beginRepair(platform: Platform, slotId: string, remediationId: string): Platform {
   if (platform.troubles === undefined) return platform;
-  const unprobed = openCausesOf(platform, slotId).filter(({ probeRemediationId: id }) => id === undefined || !platform.inFlight.includes(id));
+  const unprobed = openCausesOf(platform, slotId).filter((breaker) => !isProbing(platform, breaker));
   const probed = new Set(unprobed.map(({ cause }) => cause));
   return {
     ...platform,

@@ -16,13 +16,16 @@ export function halfDoneText(record: Remediation): string {
   const open = Object.entries(calls).filter(([, call]) => call.outcomeAt === undefined);
   const done = Object.entries(calls).filter(([, call]) => call.outcomeAt !== undefined);
   return [
-    `It stands in the phase ${phase} (${rowOf(phase).summary.toLowerCase()}) since ${phaseStartedAt}`,
+    `It stands in the phase ${phase} (${inSentence(rowOf(phase).summary)}) since ${phaseStartedAt}`,
     done.length === 0 ? 'it has changed nothing yet' : `changed so far: ${done.map(([name]) => name).join(', ')}`,
     ...(open.length === 0 ? [] : [`begun, outcome unknown: ${open.map(([name]) => name).join(', ')}`]),
     `old instance ${oldInstanceId}, replacement ${newInstanceId ?? 'none'}`,
     `still to come: ${[phase, ...remaining].join(', ')}`,
   ].join('; ');
 }
+
+/** Names keep their capitals: `Let EC2 move …` → `let EC2 move …`. */
+const inSentence = (text: string): string => `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 
 /** The record when a freeze is first seen. */
 export function freeze(record: Remediation, { target, by, reason }: Pause, now: Timestamp): Remediation {

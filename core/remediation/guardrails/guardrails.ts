@@ -130,13 +130,14 @@ function corroborationOf(instance: InstanceFacts, system: System): string | unde
 
 /** Findings that let `auto` fall to `approve`. */
 function provenanceFindings(facts: GuardrailFacts, instance: InstanceFacts): readonly string[] {
-  const findings: string[] = [];
-  const inLineage = facts.isImageInLineage;
-  const drill = drillText(facts);
-  if (drill !== undefined) return findings.concat(surroundingFindings(facts, instance));
-  if (!inLineage.isKnown) findings.push(`the image history could not be read: ${inLineage.why}`);
-  else if (!inLineage.value) findings.push(`its image ${instance.imageId} was never an approved image of the role`);
-  return findings.concat(surroundingFindings(facts, instance));
+  return [...lineageFindings(facts, instance), ...surroundingFindings(facts, instance)];
+}
+
+function lineageFindings(facts: GuardrailFacts, { imageId }: InstanceFacts): readonly string[] {
+  const { isImageInLineage } = facts;
+  if (drillText(facts) !== undefined) return [];
+  if (!isImageInLineage.isKnown) return [`the image history could not be read: ${isImageInLineage.why}`];
+  return isImageInLineage.value ? [] : [`its image ${imageId} was never an approved image of the role`];
 }
 
 /** What the instance itself shows against its tag. */
@@ -165,9 +166,8 @@ function evaluateOptIn(facts: GuardrailFacts): Verdict {
     if (facts.remediation.mode === 'dry-run') return pass('Dry run: nothing will be touched');
     const findings = provenanceFindings(facts, instance);
     if (findings.length > 0) return { verdict: 'approve', reason: `auto falls to approve: ${findings.join('; ')}` };
-    return pass(
-      `Opted in by tag, ${drillText(facts) ?? `image ${instance.imageId} is in the lineage`}, and ${corroborationOf(instance, facts.system) ?? 'it is corroborated'}`,
-    );
+    const provenance = drillText(facts) ?? `image ${instance.imageId} is in the lineage`;
+    return pass(`Opted in by tag, ${provenance}, and ${corroborationOf(instance, facts.system)}`);
   });
 }
 
@@ -183,13 +183,11 @@ function goneVerdict({ spec }: System): Verdict {
  * A stateful system needs a fresh snapshot before harm, or an approval (design section 7). A snapshot holds what was written before it,
  * so it is enough only where its recovery point objective leaves room for that; what is on the root volume never moves.
  */
-function dataVerdict({ spec }: System, { dataVolumeIds }: InstanceFacts): Verdict {
+function dataFinding({ spec }: System, { dataVolumeIds }: InstanceFacts): string | undefined {
   const { stateful, rpoSeconds } = spec.recovery;
-  if (!stateful) return pass('The system is stateless');
-  if (dataVolumeIds.length === 0) return approve('The system is stateful and the instance has no data volume: what is on its root would not move');
-  return rpoSeconds > 0
-    ? pass(`A stateful stand-alone instance; its ${dataVolumeIds.length} data volume(s) move, after snapshots not older than ${rpoSeconds} s`)
-    : approve('The system is stateful and allows no loss of data (rpoSeconds 0), which no snapshot before the stop can promise');
+  if (!stateful) return undefined;
+  if (dataVolumeIds.length === 0) return 'The system is stateful and the instance has no data volume: what is on its root would not move';
+  return rpoSeconds > 0 ? undefined : 'The system is stateful and allows no loss of data (rpoSeconds 0), which no snapshot before the stop can promise';
 }
 
 /** Its group launches, from what its own template names. */
@@ -219,10 +217,11 @@ function evaluateReplacement(facts: GuardrailFacts, reason: string): Verdict {
     needs(facts.capability, 'What the instance can take', (capability) => {
       if (instance === undefined) return goneVerdict(facts.system);
       const row = replacementRowOf({ instance, isGroupMember: false, isFenced: failureModeOf(facts.remediation) === 'fenced', capability });
-      // A row that vetoes has already taken the replacement out of the ladder.
       if (row.verdict === 'approve') return approve(row.reason);
-      const data = dataVerdict(facts.system, instance);
-      return data.verdict === 'pass' ? pass(`${row.reason}; ${reason}`) : data;
+      const finding = dataFinding(facts.system, instance);
+      if (finding !== undefined) return approve(finding);
+      // A row that vetoes has already taken the replacement out of the ladder, and speaks of nothing that is left.
+      return pass(row.verdict === 'veto' ? sentence(reason) : `${row.reason}; ${reason}`);
     }),
   );
 }
@@ -244,9 +243,9 @@ function triggerState(facts: GuardrailFacts): Verdict {
   );
 }
 
-/** In a `multiple` system a source that is independent of the trigger may contradict it: a healthy target against an alarm or a status check. */
+/** In a `multiple` system a source that is independent of the trigger may contradict it: healthy targets an alarm or a status check. */
 function contradiction(facts: GuardrailFacts): string | undefined {
-  if (facts.remediation.topology !== 'multiple' || facts.remediation.trigger.kind === 'instance.target-unhealthy') return undefined;
+  if (facts.remediation.topology !== 'multiple') return undefined;
   if (!facts.targets.isKnown) return `its target health could not be read, which counts as healthy: ${facts.targets.why}`;
   if (facts.targets.value.length === 0) return undefined;
   return facts.targets.value.every((target) => target.state === 'healthy') ? 'its targets are healthy' : undefined;
@@ -356,10 +355,8 @@ const QUARANTINE_MARGIN_SECONDS = 900;
 
 /** A way back needs the old instance as its remediation has put it away. */
 function evaluateQuarantine(facts: GuardrailFacts): Verdict {
-  const { revertOf } = facts.remediation;
-  if (revertOf === undefined) return pass('Nothing is taken back');
   return needs(facts.revertOf ?? { isKnown: true, value: undefined }, 'The remediation to take back', (record) => {
-    const refusal = record === undefined ? `There is no remediation ${revertOf}` : revertRefusal(record);
+    const refusal = record === undefined ? `There is no remediation ${facts.remediation.revertOf}` : revertRefusal(record);
     if (refusal !== undefined) return veto(refusal);
     return needs(facts.instance, 'The old instance', (instance) => {
       const problem = quarantineProblem(instance, facts.remediation, facts.now);

@@ -23,13 +23,13 @@ type Probing = { readonly probeRemediationId?: string | undefined; readonly isPr
 
 function stateOf({ probeRemediationId, isProbeFailed }: Probing, inFlight: readonly string[]): OpenBreaker['state'] {
   if (isProbeFailed) return 'waiting-for-person';
-  return probeRemediationId !== undefined && inFlight.includes(probeRemediationId) ? 'probing' : 'open';
+  return inFlight.some((id) => id === probeRemediationId) ? 'probing' : 'open';
 }
 
 function ofGroup({ id, breaker, unhealthy, inFlight }: Group): readonly OpenBreaker[] {
   if (!isBreakerOpen(breaker)) return [];
   const reason = `${unhealthy.length} unhealthy in ${id}`;
-  return [{ id: `group:${id}`, system: id.split('/')[0] ?? null, since: breaker.since ?? null, state: stateOf(breaker, inFlight), reason }];
+  return [{ id: `group:${id}`, system: id.slice(0, id.indexOf('/')), since: breaker.since ?? null, state: stateOf(breaker, inFlight), reason }];
 }
 
 function ofPlatform({ breaker, unhealthySystems, causeBreakers = [], inFlight }: Platform): readonly OpenBreaker[] {

@@ -7,6 +7,7 @@ import { readAll, readRecord, updateRecord } from '../../records/record-type.ts'
 import type { RecordStore } from '../../records/store.ts';
 import { isBreakerOpen, nextBreaker, nextPlatform } from './breaker.ts';
 import { settleCauses } from './cause-breaker.ts';
+import { membersOf } from './group-size.ts';
 import { type Group, groupType, type Platform, platformType } from '../record.ts';
 
 interface SettlePorts {
@@ -44,12 +45,12 @@ async function settlePlatform({ store, scope, clock }: SettlePorts, catalog: Com
 }
 
 async function settleGroup({ store, scope, clock }: SettlePorts, catalog: CompiledCatalog, { id }: Group): Promise<boolean> {
-  const [name = id, role = ''] = id.split('/');
-  const policy = catalog.policies.find((candidate) => candidate.spec.system === name);
-  const observed = (await readRecord(store, systemRecordType, keys.system(scope, name)))?.body.observed;
-  if (policy === undefined || observed === undefined) return false;
+  const policy = catalog.policies.find(({ spec }) => id.startsWith(`${spec.system}/`));
+  if (policy === undefined) return false;
+  const system = (await readRecord(store, systemRecordType, keys.system(scope, policy.spec.system)))?.body;
+  if (system === undefined) return false;
   const rule = { maxUnhealthyPercent: policy.spec.caps.maxUnhealthyPercent, cooldownSeconds: policy.spec.cooldownSeconds };
-  const members = Math.max(1, observed.membersByRole[role] ?? 1);
+  const members = membersOf(id, system);
   const result = await updateRecord(store, groupType, keys.group(scope, id), (group) =>
     group === undefined ? group : settled(group, members, rule, clock.now()),
   );

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RemediationPolicy } from '../../../../core/catalog/schema.ts';
+import { RetryableError } from '../../../../core/environment/errors.ts';
 import { addSeconds } from '../../../../core/environment/time.ts';
 import { keys } from '../../../../core/records/keys.ts';
-import { readRecord, updateRecord } from '../../../../core/records/record-type.ts';
+import { createRecord, readRecord, type RecordType, updateRecord } from '../../../../core/records/record-type.ts';
+import { RecordConflictError, type RecordKey } from '../../../../core/records/store.ts';
 import {
   claim,
   type ClaimDecision,
@@ -13,12 +15,14 @@ import {
   decideClaim,
   emptyPlatform,
 } from '../../../../core/remediation/admission/claim.ts';
+import { readDeclaration } from '../../../../core/remediation/admission/declaration.ts';
 import { releaseGroup, releasePlatform, releaseSlot } from '../../../../core/remediation/driver/finish.ts';
-import { groupType, platformType, type Remediation, remediationType, slotType } from '../../../../core/remediation/record.ts';
+import { groupType, type Platform, platformType, type Remediation, remediationType, slotType } from '../../../../core/remediation/record.ts';
 import { VirtualClock } from '../../../../sim/deterministic.ts';
 import { MemoryRecordStore } from '../../../../sim/memory-record-store.ts';
+import { WatchedStore } from '../../inventory/world.ts';
 import { dump, groupOf, NOW, remediationOf, slotOf } from '../builders.ts';
-import { testScope, webPolicy } from '../world.ts';
+import { testScope, webPolicy, webSystem } from '../world.ts';
 
 const hoursAgo = (hours: number): string => addSeconds(NOW, -hours * 3600);
 
@@ -46,10 +50,12 @@ const times = (max: number, spanSeconds: number) =>
     { maxLength: max },
   );
 
+const failedAges = (...ages: readonly number[]) => state({ group: groupOf({ failedReplacements: ages.map((age) => addSeconds(NOW, -age)) }) });
+
 describe('the decision of a claim', () => {
   it('takes slot, group and platform and counts the attempt', () => {
     const decision = decideClaim(state(), rule(), 'rem-1', NOW);
-    expect(decision).toEqual({
+    expect(decision).toStrictEqual({
       kind: 'claim',
       attempt: 1,
       reason: 'Admitted',
@@ -59,6 +65,37 @@ describe('the decision of a claim', () => {
         platform: { inFlight: ['rem-1'], starts: [NOW], unhealthySystems: [{ system: 'shop-web', at: NOW }], breaker: { state: 'closed' } },
       },
     });
+  });
+
+  it('notes a member of an Auto Scaling group by its id, beside the others that share its slot, and makes the slot its own', () => {
+    const unhealthy = [
+      { slotId: 'shop-web/1', at: hoursAgo(1), instanceId: 'i-b' },
+      { slotId: 'shop-web/1', at: hoursAgo(1), instanceId: 'i-a' },
+    ];
+    const decision = decideClaim(state({ group: groupOf({ unhealthy }) }), rule({ groupMembers: 20, memberId: 'i-a' }), 'rem-1', NOW);
+    expect(decision.state.slot).toEqual(slotOf({ instanceId: 'i-a', remediationId: 'rem-1', attempts: [NOW] }));
+    expect(decision.state.group.unhealthy).toEqual([unhealthy[0], { slotId: 'shop-web/1', at: NOW, instanceId: 'i-a' }]);
+  });
+
+  it('keeps the newest 1000 troubles of a group', () => {
+    const unhealthy = Array.from({ length: 1000 }, (_, index) => ({ slotId: `shop-web/old-${index}`, at: NOW }));
+    const decision = decideClaim(state({ group: groupOf({ unhealthy }) }), rule({ groupMembers: 5000 }), 'rem-1', NOW);
+    expect(decision.state.group.unhealthy).toEqual([...unhealthy.slice(1), { slotId: 'shop-web/1', at: NOW }]);
+  });
+
+  it('is not refused by a closed breaker that remembers a failed probe', () => {
+    const breaker = { state: 'closed', isProbeFailed: true } as const;
+    const decision = decideClaim(state({ group: groupOf({ breaker }) }), rule(), 'rem-1', NOW);
+    expect(decision).toMatchObject({ kind: 'claim', reason: 'Admitted', state: { group: { breaker } } });
+  });
+
+  it('is suspended by three bad replacements of the group within 24 h, to the second', () => {
+    expect(refusalOf(decideClaim(failedAges(86_399, 60, 0), rule(), 'rem-1', NOW))).toEqual({
+      guardrail: 'retry cap',
+      reason: 'The group is suspended: 3 replacements in 24 h did not stay healthy; a person must resume it',
+    });
+    expect(decideClaim(failedAges(86_400, 60, 0), rule(), 'rem-1', NOW).kind).toBe('claim');
+    expect(decideClaim(failedAges(60, 0), rule(), 'rem-1', NOW).kind).toBe('claim');
   });
 
   it('allows 3 attempts on a slot in any rolling 24 h, not in a calendar day', () => {
@@ -173,6 +210,42 @@ describe('the decision of a claim', () => {
   });
 });
 
+const claimBack = (changes: Partial<ClaimState>, policy = webPolicy()) => decideClaim(state(changes), rule({ course: 'revert', policy }), 'rem-1', NOW);
+
+describe('a way back', () => {
+  it('is asked by a person of a slot that serves: no breaker and no retry cap stops it, and none hears of trouble', () => {
+    const before = {
+      slot: slotOf({ attempts: [NOW, NOW, NOW] }),
+      group: groupOf({ breaker: { state: 'open', since: hoursAgo(1), isProbeFailed: true }, failedReplacements: [NOW, NOW, NOW] }),
+      platform: { ...emptyPlatform, breaker: { state: 'open', since: hoursAgo(0.1) } },
+    } as const satisfies Partial<ClaimState>;
+    const decision = claimBack(before);
+    expect(decision).toMatchObject({ kind: 'claim', attempt: 4, state: { slot: { remediationId: 'rem-1' } } });
+    expect([decision.state.group.unhealthy, decision.state.platform.unhealthySystems]).toEqual([[], []]);
+  });
+
+  it.each([
+    [
+      'the cap in flight',
+      { platform: { ...emptyPlatform, inFlight: ['a', 'b', 'c', 'd', 'e'] } },
+      { guardrail: 'platform caps', reason: '5 remediations are in flight, the cap is 5' },
+    ],
+    [
+      'the cap of starts',
+      { platform: { ...emptyPlatform, starts: Array.from({ length: 10 }, () => NOW) } },
+      { guardrail: 'platform caps', reason: '10 remediations started within the hour, the cap is 10' },
+    ],
+    ['another repair of the slot', { slot: slotOf({ remediationId: 'rem-0' }) }, { guardrail: 'one at a time', reason: 'rem-0 already repairs this slot' }],
+    [
+      'another repair of the group',
+      { group: groupOf({ inFlight: ['a'] }) },
+      { guardrail: 'one at a time', reason: '1 remediations run in the group, at most 1 may' },
+    ],
+  ] satisfies readonly (readonly [string, Partial<ClaimState>, { guardrail: string; reason: string }])[])('is stopped by %s', (_what, changes, refusal) => {
+    expect(refusalOf(claimBack(changes))).toEqual(refusal);
+  });
+});
+
 describe('probes of an open circuit breaker', () => {
   const two = state({ group: groupOf({ unhealthy: [{ slotId: 'shop-web/2', at: NOW }] }) });
   const admitted = decideClaim(two, rule(), 'rem-1', NOW);
@@ -195,6 +268,45 @@ describe('probes of an open circuit breaker', () => {
     expect(refusalOf(third(admitted.state))).toEqual({
       guardrail: 'circuit breaker',
       reason: `The circuit breaker is open (2 of 3 unhealthy since ${NOW}); its probe is under way`,
+    });
+  });
+
+  it('are one at a time, since when it is open, and may follow one whose end nobody noted', () => {
+    const later = addSeconds(NOW, 60);
+    expect(refusalOf(third(admitted.state, later)).reason).toBe(`The circuit breaker is open (2 of 3 unhealthy since ${NOW}); its probe is under way`);
+    const forgotten = { ...admitted.state, group: { ...admitted.state.group, inFlight: [] } };
+    expect(third(forgotten, later)).toMatchObject({ kind: 'claim', state: { group: { breaker: { probeRemediationId: 'rem-2' } } } });
+  });
+
+  it('are said to be open since now where nobody noted since when', () => {
+    const unknown = groupOf({ unhealthy: [{ slotId: 'shop-web/2', at: NOW }], breaker: { state: 'open', isProbeFailed: true } });
+    expect(refusalOf(decideClaim(state({ group: unknown }), rule(), 'rem-1', NOW)).reason).toBe(
+      `The circuit breaker is open (2 of 3 unhealthy since ${NOW}) and its probe failed; a person must resume it`,
+    );
+  });
+
+  it('of a shared cause are told as such, though the breaker of the group is closed', () => {
+    const causes = ['zone:eu-central-1a'];
+    const platform: Platform = {
+      ...emptyPlatform,
+      troubles: [1, 2, 3].map((place) => ({
+        slotId: `shop-${place}/${place}`,
+        groupId: `shop-${place}/web`,
+        groupMembers: 3,
+        incidentId: `inc-${place}`,
+        at: NOW,
+        causes,
+      })),
+      causeBreakers: [{ cause: 'zone:eu-central-1a', since: NOW, isProbeFailed: false }],
+    };
+    const decision = decideClaim(state({ platform }), rule({ trouble: { incidentId: 'inc-4', causes } }), 'rem-1', addSeconds(NOW, 60));
+    expect(decision).toMatchObject({
+      kind: 'claim',
+      reason: 'Admitted as the one probe of an open circuit breaker',
+      state: {
+        group: { breaker: { state: 'closed' } },
+        platform: { causeBreakers: [{ cause: 'zone:eu-central-1a', since: NOW, isProbeFailed: false, probeRemediationId: 'rem-1' }] },
+      },
     });
   });
 
@@ -357,6 +469,56 @@ describe('claim', () => {
     expect(first.kind).toBe('claimed');
     expect(second).toEqual({ kind: 'already', remediation: first.kind === 'claimed' ? first.remediation : undefined });
     expect(dump(store)).toEqual(before);
+  });
+
+  it('writes slot, group, caps and remediation of a first trouble, with what the catalog declares of it', async () => {
+    const clock = new VirtualClock(NOW);
+    const store = new MemoryRecordStore(clock);
+    const wish = request({ id: 'rem-1', slotId: 'shop-web/1', groupId: 'shop-web/web', system: 'shop-web' }, 3, webPolicy());
+    const outcome = await claim({ store, scope: testScope, clock }, { ...wish, system: webSystem() });
+    expect(outcome).toEqual({ kind: 'claimed', reason: 'Admitted', remediation: wish.build(1, NOW) });
+    const read = async <Body>(type: RecordType<Body>, key: RecordKey) => (await readRecord(store, type, key))?.body;
+    expect(await read(slotType, keys.slot(testScope, 'shop-web/1'))).toEqual(slotOf({ instanceId: 'i-rem-1', remediationId: 'rem-1', attempts: [NOW] }));
+    expect(await read(groupType, keys.group(testScope, 'shop-web/web'))).toEqual(
+      groupOf({ inFlight: ['rem-1'], unhealthy: [{ slotId: 'shop-web/1', at: NOW }] }),
+    );
+    expect(await read(platformType, keys.platform(testScope))).toEqual({
+      ...emptyPlatform,
+      inFlight: ['rem-1'],
+      starts: [NOW],
+      unhealthySystems: [{ system: 'shop-web', at: NOW }],
+    });
+    expect(await read(remediationType, keys.remediation(testScope, 'rem-1'))).toEqual(wish.build(1, NOW));
+    expect(await readDeclaration({ store, scope: testScope }, 'rem-1')).toEqual({ system: webSystem(), policy: webPolicy(), windows: [] });
+  });
+
+  it('notes the trouble it refuses, and writes neither a remediation nor what declares it', async () => {
+    const clock = new VirtualClock(NOW);
+    const store = new MemoryRecordStore(clock);
+    await createRecord(store, platformType, keys.platform(testScope), { ...emptyPlatform, inFlight: ['a', 'b', 'c', 'd', 'e'] });
+    const wish = request({ id: 'rem-1', slotId: 'shop-web/1', groupId: 'shop-web/web', system: 'shop-web' }, 3, webPolicy());
+    expect(await claim({ store, scope: testScope, clock }, { ...wish, system: webSystem() })).toEqual({
+      kind: 'refused',
+      guardrail: 'platform caps',
+      reason: '5 remediations are in flight, the cap is 5',
+    });
+    expect((await readRecord(store, groupType, keys.group(testScope, 'shop-web/web')))?.body.unhealthy).toEqual([{ slotId: 'shop-web/1', at: NOW }]);
+    expect(await readRecord(store, remediationType, keys.remediation(testScope, 'rem-1'))).toBeUndefined();
+    expect(await readDeclaration({ store, scope: testScope }, 'rem-1')).toBeUndefined();
+  });
+
+  it('is given up after 100 tries, and left to the next delivery; what is no conflict ends it at once', async () => {
+    const clock = new VirtualClock(NOW);
+    const store = new WatchedStore(new MemoryRecordStore(clock));
+    const wish = request({ id: 'rem-1', slotId: 'shop-web/1', groupId: 'shop-web/web', system: 'shop-web' }, 3, webPolicy());
+    store.beforeWrite = () => Promise.reject(new RecordConflictError('changed'));
+    await expect(claim({ store, scope: testScope, clock }, wish)).rejects.toThrow(
+      new RetryableError('The slot shop-web/1 could not be claimed in 100 tries because its records kept changing; the signal will be delivered again.'),
+    );
+    expect(store.written).toHaveLength(100);
+    store.beforeWrite = () => Promise.reject(new RetryableError('throttled'));
+    await expect(claim({ store, scope: testScope, clock }, wish)).rejects.toThrow('throttled');
+    expect(store.written).toHaveLength(101);
   });
 
   it('starts at most 10 in any hour, one after the other, whatever ends in between', async () => {

@@ -1,14 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { windowSchema } from '../../../../core/catalog/schema.ts';
+import { PermanentError, RetryableError } from '../../../../core/environment/errors.ts';
 import { addSeconds } from '../../../../core/environment/time.ts';
 import { recordResolvedSignal } from '../../../../core/incidents/incidents.ts';
-import type { Incident } from '../../../../core/incidents/record.ts';
+import { type Incident, incidentType } from '../../../../core/incidents/record.ts';
+import { systemRecordType } from '../../../../core/inventory/records.ts';
 import { keys } from '../../../../core/records/keys.ts';
 import { createRecord, updateRecord } from '../../../../core/records/record-type.ts';
+import type { RecordStore } from '../../../../core/records/store.ts';
 import { emptyPlatform } from '../../../../core/remediation/admission/claim.ts';
-import { pauseType, type Remediation } from '../../../../core/remediation/record.ts';
-import { backOffSeconds, decideRetry, type RetryFacts, retryRepairs } from '../../../../core/remediation/admission/retry.ts';
+import { groupType, pauseType, platformType, type Remediation, remediationType, slotType } from '../../../../core/remediation/record.ts';
+import { backOffSeconds, decideRetry, type RetryFacts, retryRepairs, type RetrySummary } from '../../../../core/remediation/admission/retry.ts';
+import type { SignalQueue } from '../../../../core/signals/ports.ts';
 import type { Signal } from '../../../../core/signals/signal.ts';
+import { VirtualClock } from '../../../../sim/deterministic.ts';
+import { MemoryRecordStore } from '../../../../sim/memory-record-store.ts';
+import { catalogOf } from '../../inventory/world.ts';
 import { dump, groupOf, NOW, remediationOf, slotOf } from '../builders.ts';
 import { type Fleet, fleet } from '../fleet-world.ts';
 import { testHasher, testScope, webPolicy } from '../world.ts';
@@ -61,6 +69,8 @@ const decided = (changes: Partial<RetryFacts> = {}, afterSeconds = 600): readonl
 /** Three failures in a row, the last attempt so long before the incident. */
 const wornSlot = (seconds: number) => slotOf({ attempts: [addSeconds(NOW, -seconds), NOW], failuresInARow: 3 });
 
+const triggeredBy = (fingerprint: string) => endedAs('failed', { id: `rem-${fingerprint}`, trigger: { ...remediationOf().trigger, fingerprint } });
+
 describe('the decision to try a repair again', () => {
   it('waits for the back-off after the end, to the second', () => {
     expect(decided({}, 599.999)).toEqual(['wait', `The back-off lasts until ${addSeconds(ENDED, 600)}`]);
@@ -88,6 +98,68 @@ describe('the decision to try a repair again', () => {
     expect(decided({ claim: { ...claim, slot: worn } }, 50_000)).toEqual(['wait', 'retry cap: 3 attempts on this slot in 24 h, the cap is 3']);
   });
 
+  it('counts only attempts of the incident that did not succeed, and never waits for less than what the slot remembers', () => {
+    const refusedFirst = [vetoedBy('platform caps'), endedAs('succeeded'), endedAs('failed')];
+    expect(decided({ recent: refusedFirst }, 600)[0]).toBe('retry');
+    const { claim } = facts();
+    const worn = { ...claim, slot: { ...wornSlot(60), failuresInARow: 1 } };
+    expect(decided({ claim: worn, recent: [endedAs('failed'), endedAs('failed')] }, 1199)[0]).toBe('wait');
+    expect(decided({ claim: { ...claim, slot: slotOf({ attempts: [addSeconds(NOW, -60), NOW] }) } }, 600)[0]).toBe('retry');
+    // Never tried before the incident: what failed long ago is forgotten.
+    expect(decided({ claim: { ...claim, slot: slotOf({ attempts: [NOW], failuresInARow: 5 }) } }, 600)[0]).toBe('retry');
+  });
+
+  it('takes the last attempt before the incident for its hour of health', () => {
+    const attempts = [addSeconds(NOW, -9000), addSeconds(NOW, -60), NOW];
+    const policy = webPolicy({ caps: { maxAttemptsPerDay: 20 } });
+    const changes = { claim: { ...facts().claim, slot: slotOf({ attempts, failuresInARow: 3 }) }, rule: { ...facts().rule, policy } };
+    expect(decided(changes, 2399)[0]).toBe('wait');
+    expect(decided(changes, 2400)[0]).toBe('retry');
+  });
+
+  const heard = (at: string): Incident => ({ ...incident, signals: { 'f-1': { state: 'firing', rule: 'target-health', at } } });
+  const { timing, trigger } = remediationOf();
+
+  it.each([
+    ['the end of the last one', {}, ENDED],
+    ['when its signal was heard last', { incident: heard(addSeconds(ENDED, 60)) }, addSeconds(ENDED, 60)],
+    ['when it was triggered', { recent: [endedAs('failed', { trigger: { ...trigger, at: addSeconds(ENDED, 90) } })] }, addSeconds(ENDED, 90)],
+    [
+      'when it was decided, where its end was not noted',
+      { recent: [endedAs('failed', { timing: { ...timing, decidedAt: addSeconds(NOW, 400) } })] },
+      addSeconds(NOW, 400),
+    ],
+  ] satisfies readonly (readonly [string, Partial<RetryFacts>, string])[])('counts the back-off from %s, if that is the latest', (_what, changes, from) => {
+    expect(decideRetry(facts(changes), addSeconds(NOW, 100_000))).toMatchObject({ kind: 'retry', dueAt: addSeconds(from, 600) });
+  });
+
+  it('repeats the last signal that asked for a repair and still fires', () => {
+    const signals = { 'f-1': { state: 'firing', rule: 'a', at: NOW }, 'f-2': { state: 'firing', rule: 'b', at: NOW } } as const;
+    const decision = decideRetry(
+      facts({ incident: { ...incident, signals }, recent: [triggeredBy('f-1'), triggeredBy('f-2'), triggeredBy('f-3')] }),
+      addSeconds(NOW, 100_000),
+    );
+    expect(decision).toMatchObject({ kind: 'retry', last: { id: 'rem-f-3' }, trigger: { fingerprint: 'f-2' } });
+  });
+
+  it('claims its places, so that the next decision of the same sweep counts it', () => {
+    const at = addSeconds(ENDED, 600);
+    const decision = decideRetry(facts(), at);
+    const last = endedAs('failed');
+    expect(decision).toEqual({
+      kind: 'retry',
+      last,
+      trigger: last.trigger,
+      dueAt: at,
+      reason: 'rem-1 ended failed: no capacity',
+      claim: {
+        slot: slotOf({ attempts: [NOW, at], failuresInARow: 1, remediationId: 'retry-of-rem-1' }),
+        group: groupOf({ inFlight: ['retry-of-rem-1'], unhealthy: [{ slotId: 'shop-web/1', at }] }),
+        platform: { ...emptyPlatform, inFlight: ['retry-of-rem-1'], starts: [at], unhealthySystems: [{ system: 'shop-web', at }] },
+      },
+    });
+  });
+
   it('is the same whenever it is taken: due since the same moment', () => {
     fc.assert(
       fc.property(fc.nat(80_000), fc.nat(80_000), (first, second) => {
@@ -100,6 +172,23 @@ describe('the decision to try a repair again', () => {
   it.each([
     ['the incident is over', { incident: { ...incident, state: 'resolved' } }, 'none', 'The incident is over'],
     ['nothing was tried', { recent: [] }, 'none', 'Nothing was tried yet'],
+    ['all its signals are over', { incident: { ...incident, state: 'stable' } }, 'none', 'All its signals are over'],
+    ['its incident is being repaired', { incident: { ...incident, state: 'repairing' } }, 'wait', 'A repair of the incident is under way'],
+    ['it went well', { recent: [endedAs('succeeded')] }, 'none', 'It ended succeeded'],
+    [
+      'a person must look at what it could not undo, though it stood down',
+      { recent: [endedAs('stood-down', { phases: [{ name: 'deregister-new', startedAt: NOW, endedAt: NOW, outcome: 'failed', reason: 'x' }] })] },
+      'none',
+      'What was begun is half-done; a person must look at it first',
+    ],
+    ['nobody knows what vetoed it', { recent: [endedAs('vetoed')] }, 'none', 'A person decides about the guardrail "unknown": no capacity'],
+    [
+      'it was left alone on purpose',
+      { recent: [vetoedBy('pending duration', 'It is on hold (kim)')] },
+      'none',
+      'A person decides about the guardrail "pending duration": It is on hold (kim)',
+    ],
+    ['its signal is not known any more', { incident: { ...incident, signals: {} } }, 'none', 'No signal that asked for a repair still fires'],
     ['one is under way', { recent: [endedAs('running')] }, 'wait', 'A repair of the incident is under way'],
     ['another one holds the slot', { claim: { ...facts().claim, slot: slotOf({ remediationId: 'rem-9' }) } }, 'wait', 'rem-9 holds the slot'],
     ['it was a dry run', { recent: [endedAs('would-have')] }, 'none', 'It ended would-have'],
@@ -154,6 +243,25 @@ describe('the decision to try a repair again', () => {
     ],
   ] satisfies readonly (readonly [string, Partial<RetryFacts>, string, string])[])('is no, when %s', (_what, changes, kind, reason) => {
     expect(decided(changes)).toEqual([kind, reason]);
+  });
+
+  it('is yes where what failed was not the way back, and where the way back worked', () => {
+    const phase = { startedAt: NOW, endedAt: NOW, reason: 'x' };
+    const phases: Remediation['phases'] = [
+      { ...phase, name: 'launch', outcome: 'failed' },
+      { ...phase, name: 'deregister-new', outcome: 'done' },
+    ];
+    expect(decided({ recent: [endedAs('failed', { phases })] })).toEqual(['retry', 'rem-1 ended failed: no capacity']);
+  });
+
+  it('is not stopped by a switch that was set back', () => {
+    expect(decided({ pauses: [{ target: 'global', isPaused: false, by: 'kim', reason: 'migration', at: NOW }] })[0]).toBe('retry');
+  });
+
+  it('takes up what was too young, two seconds after the veto, and not before', () => {
+    const recent = [vetoedBy('pending duration', 'It is 10 s old, inside the grace period of 300 s')];
+    expect(decided({ recent }, 1.9)).toEqual(['wait', `The back-off lasts until ${addSeconds(ENDED, 2)}`]);
+    expect(decided({ recent }, 2)[0]).toBe('retry');
   });
 
   it.each(['pause', 'maintenance window', 'platform caps', 'circuit breaker', 'one at a time', 'retry cap'])(
@@ -378,6 +486,25 @@ describe('the sweep', () => {
     expect(all.world.started).toHaveLength(3);
   });
 
+  it('writes the signal once more as an event of our own bus, from whoever is in trouble', async () => {
+    const all = await noCapacity();
+    const [first] = await all.remediations();
+    all.world.region.refuseLaunches(undefined);
+    const [body = ''] = await incidentAfter(all, 700);
+    const dueAt = addSeconds(first?.timing.endedAt ?? '', 600);
+    expect(JSON.parse(body)).toEqual({
+      version: '0',
+      id: `retry-${first?.id}`,
+      source: 'perennial',
+      'detail-type': 'Repair Retry Due',
+      account: '111122223333',
+      region: 'eu-central-1',
+      time: dueAt,
+      resources: [],
+      detail: { instanceId: BROKEN, kind: 'instance.target-unhealthy', rule: 'target-health', incidentId: first?.incidentId, retryOf: first?.id },
+    });
+  });
+
   it('goes on after an incident that cannot be read, and says which', async () => {
     const all = await noCapacity();
     const other = await all.incidents();
@@ -398,5 +525,173 @@ describe('the sweep', () => {
       '1 of 1 retries could not be put on the queue (ServiceUnavailable)',
     );
     expect(await all.sweep()).toHaveLength(1);
+  });
+});
+
+const LATER = addSeconds(ENDED, 700);
+
+/** Stores something more. */
+type Seeding = (store: MemoryRecordStore) => Promise<unknown>;
+
+/** What a sweep finds stored: an incident of each number, with the repairs that were tried. */
+async function sweepOf(
+  incidents: readonly Partial<Incident>[],
+  remediations: readonly Remediation[] = [endedAs('failed')],
+  others: Partial<Pick<RecordStore, 'get'>> = {},
+  catalog = catalogOf(),
+  seed: Seeding = async () => undefined,
+): Promise<{ readonly summary: RetrySummary; readonly sent: readonly string[]; readonly reads: readonly string[] }> {
+  const clock = new VirtualClock(LATER);
+  const store = new MemoryRecordStore(clock);
+  for (const [index, changes] of incidents.entries()) {
+    const body = { ...incident, id: `inc-${index + 1}`, ...changes };
+    await createRecord(store, incidentType, keys.incident(testScope, body.id), body);
+  }
+  for (const body of remediations) await createRecord(store, remediationType, keys.remediation(testScope, body.id), body);
+  await seed(store);
+  const sent: string[] = [];
+  const reads: string[] = [];
+  const read: RecordStore = {
+    get: async (key) => {
+      reads.push(key.sort);
+      return (others.get ?? store.get.bind(store))(key);
+    },
+    write: () => Promise.reject(new Error('a sweep writes nothing')),
+    query: store.query.bind(store),
+    list: store.list.bind(store),
+  };
+  const send: SignalQueue['send'] = async (messages) => {
+    if (messages.length === 0) throw new Error('nothing to send');
+    sent.push(...messages.map(({ body }) => body));
+    return [];
+  };
+  return { summary: await retryRepairs({ store: read, scope: testScope, clock, queue: { send } }, catalog), sent, reads };
+}
+
+const seeded = async (seed: Seeding) => (await sweepOf([{}], undefined, {}, catalogOf(), seed)).summary;
+
+const retriedOf = async (...words: Parameters<typeof sweepOf>) => (await sweepOf(...words)).summary;
+
+const failingGet = (error: Error): Partial<Pick<RecordStore, 'get'>> => ({
+  get: async () => {
+    throw error;
+  },
+});
+
+const pausing =
+  (target: string): Seeding =>
+  (store) =>
+    createRecord(store, pauseType, keys.pause(testScope, target), { target, isPaused: true, by: 'kim', reason: 'migration', at: NOW });
+
+const lastServedByAnother: Seeding = (store) => createRecord(store, slotType, keys.slot(testScope, 'shop-web/1'), slotOf({ instanceId: 'i-last' }));
+
+const fourInFlight: Seeding = (store) => createRecord(store, platformType, keys.platform(testScope), { ...emptyPlatform, inFlight: ['a', 'b', 'c', 'd'] });
+
+describe('what a sweep looks at', () => {
+  it.each(['open', 'acknowledged'] as const)('is an %s incident of which a repair was tried', async (state) => {
+    expect(await retriedOf([{ state }])).toEqual({ retried: ['rem-1'], problems: [] });
+  });
+
+  it.each([
+    ['is being repaired', { state: 'repairing' }],
+    ['is calm', { state: 'stable' }],
+    ['is over', { state: 'resolved' }],
+    ['has had no repair', { remediationIds: [] }],
+  ] as const)('is no incident that %s: nothing of it is read', async (_what, changes) => {
+    const { summary, sent, reads } = await sweepOf([{ ...changes, remediationIds: 'remediationIds' in changes ? [] : ['rem-1'] }]);
+    expect([summary, sent, reads]).toEqual([{ retried: [], problems: [] }, [], []]);
+  });
+
+  it('is none whose system has left the catalog, and none whose repairs are forgotten: neither is a problem', async () => {
+    expect(await retriedOf([{}], undefined, {}, catalogOf([], []))).toEqual({ retried: [], problems: [] });
+    expect(await retriedOf([{}], [])).toEqual({ retried: [], problems: [] });
+  });
+
+  it('are the newest eight repairs of the incident', async () => {
+    const ids = Array.from({ length: 10 }, (_, index) => `rem-${index}`);
+    const { reads } = await sweepOf([{ remediationIds: ids }], []);
+    expect(reads.map((sort) => /rem-\d/.exec(sort)?.[0])).toEqual(ids.slice(2));
+  });
+
+  it('are the 200 incidents that changed last', async () => {
+    const incidents = Array.from({ length: 201 }, (_, index) => ({ updatedAt: addSeconds(NOW, (index * 7) % 201), remediationIds: [`rem-${index}`] }));
+    const { reads } = await sweepOf(incidents, []);
+    expect(reads).toHaveLength(200);
+    expect(reads.some((sort) => sort.endsWith('rem-0'))).toBe(false);
+  });
+
+  it('is the open window of the system', async () => {
+    const window = windowSchema.parse({
+      apiVersion: 'perennial/v1',
+      kind: 'MaintenanceWindow',
+      metadata: { name: 'patching' },
+      spec: { systems: ['shop-web'], schedule: '0 9 * * *', durationMinutes: 60, author: 'kim' },
+    });
+    expect(await retriedOf([{}], undefined, {}, { ...catalogOf(), windows: [window] })).toEqual({ retried: [], problems: [] });
+    expect(await retriedOf([{}], undefined, {}, { ...catalogOf(), windows: [] })).toEqual({ retried: ['rem-1'], problems: [] });
+  });
+
+  it('is what is paused for everything and for the system, and for no other', async () => {
+    const retried = await Promise.all(['global', 'system#shop-web', 'system#shop-db'].map(async (target) => (await seeded(pausing(target))).retried));
+    expect(retried).toEqual([[], [], ['rem-1']]);
+  });
+
+  it.each([
+    ['of the slot', slotType, keys.slot(testScope, 'shop-web/1'), slotOf({ remediationId: 'rem-9' })],
+    ['of the group', groupType, keys.group(testScope, 'shop-web/web'), groupOf({ inFlight: ['rem-9'] })],
+    ['of the platform', platformType, keys.platform(testScope), { ...emptyPlatform, inFlight: ['a', 'b', 'c', 'd', 'e'] }],
+  ] as const)('is the record %s as it is: where others hold the place, it waits', async (_what, type, key, body) => {
+    expect(await seeded((store) => store.write([{ key, expectedVersion: 0, body: type.schema.parse(body) }]))).toEqual({ retried: [], problems: [] });
+  });
+
+  it('is the group as the last sweep saw it: two of twenty may run at once', async () => {
+    const observed = { instanceIds: [], imageIds: [], zones: [], membersByRole: { web: 20 } };
+    const both: Seeding = async (store) => {
+      await createRecord(store, groupType, keys.group(testScope, 'shop-web/web'), groupOf({ inFlight: ['rem-9'] }));
+      await createRecord(store, systemRecordType, keys.system(testScope, 'shop-web'), {
+        name: 'shop-web',
+        status: 'active',
+        declaredHash: '',
+        observed,
+        changes: [],
+      });
+    };
+    expect(await seeded(both)).toEqual({ retried: ['rem-1'], problems: [] });
+  });
+
+  it('repeats the alarm that asked, and the member that was in trouble, of a slot that members share', async () => {
+    const member = endedAs('failed', {
+      path: 'group-member',
+      oldInstanceId: 'i-member',
+      trigger: { ...remediationOf().trigger, kind: 'alarm.state-change', alarmName: 'shop-web-unhealthy--i-member' },
+    });
+    const whole = await sweepOf([{}], undefined, {}, catalogOf(), lastServedByAnother);
+    expect(JSON.parse(whole.sent[0] ?? '')).toMatchObject({ detail: { instanceId: 'i-last' } });
+    const { sent } = await sweepOf([{}], [member], {}, catalogOf(), lastServedByAnother);
+    expect(JSON.parse(sent[0] ?? '')).toMatchObject({ detail: { instanceId: 'i-member', kind: 'alarm.state-change', rule: 'shop-web-unhealthy--i-member' } });
+  });
+
+  it('that cannot be read holds up no other; what may work later ends the sweep', async () => {
+    const broken = { ...incident, id: 'inc-0', remediationIds: ['rem-broken'] };
+    expect(await retriedOf([broken], undefined, failingGet(new PermanentError('odd')))).toEqual({ retried: [], problems: ['inc-0: odd'] });
+    await expect(retriedOf([broken], undefined, failingGet(new RetryableError('throttled')))).rejects.toThrow('throttled');
+  });
+
+  it('goes by the policy of its own system', async () => {
+    const patient = webPolicy({ system: 'shop-db', cooldownSeconds: 3600 });
+    expect(await retriedOf([{}], undefined, {}, catalogOf(undefined, [patient, webPolicy()]))).toEqual({ retried: ['rem-1'], problems: [] });
+    expect(await retriedOf([{}], undefined, {}, catalogOf(undefined, [webPolicy({ cooldownSeconds: 3600 })]))).toEqual({ retried: [], problems: [] });
+  });
+
+  it('is as many repairs as have room together: what was refused together does not come back together', async () => {
+    const other = endedAs('failed', { id: 'rem-2', slotId: 'shop-web/2', groupId: 'shop-web/worker' });
+    const incidents = [{}, { remediationIds: ['rem-2'] }];
+    expect(await retriedOf(incidents, [endedAs('failed'), other])).toEqual({ retried: ['rem-1', 'rem-2'], problems: [] });
+    expect(await retriedOf(incidents, [endedAs('failed'), other], {}, catalogOf(), fourInFlight)).toEqual({ retried: ['rem-1'], problems: [] });
+  });
+
+  it('is one repair of a group, the one that has waited longest', async () => {
+    const second = endedAs('failed', { id: 'rem-2', slotId: 'shop-web/2', timing: { ...remediationOf().timing, endedAt: addSeconds(ENDED, -60) } });
+    expect(await retriedOf([{}, { remediationIds: ['rem-2'] }], [endedAs('failed'), second])).toEqual({ retried: ['rem-2'], problems: [] });
   });
 });

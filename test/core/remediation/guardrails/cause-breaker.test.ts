@@ -52,6 +52,7 @@ describe('what an instance shares with others', () => {
 
   it('leaves out what is not known', () => {
     expect(causesOf({ availabilityZone: 'unknown', imageId: 'unknown' }, undefined, NOW)).toEqual([]);
+    expect(causesOf({ availabilityZone: '', imageId: '' }, undefined, NOW)).toEqual([]);
     expect(causesOf(undefined, undefined, NOW)).toEqual([]);
   });
 
@@ -62,6 +63,7 @@ describe('what an instance shares with others', () => {
       'the deployment shop/1:2',
       'odd',
     ]);
+    expect(causeText('a zone:b')).toBe('a zone:b');
   });
 });
 
@@ -96,6 +98,84 @@ describe('the breaker of a shared cause', () => {
   it('lets large groups have more: 5 % of those that are hit, never more than a hundred', () => {
     expect([isOpen(large(5, 50)), isOpen(large(6, 50))]).toEqual([false, true]);
     expect([isOpen(large(100, 5000)), isOpen(large(101, 5000))]).toEqual([false, true]);
+  });
+
+  it('is one for each cause: an open one keeps none of the others shut', () => {
+    const both = storm.map((each) => ({ ...each, causes: [ZONE, 'image:ami-1'] }));
+    const zone = after([...storm, ...both.map((each, index) => ({ ...each, slotId: `new/${index}` }))]);
+    expect(zone.causeBreakers).toEqual([
+      { cause: ZONE, since: addSeconds(NOW, 2), isProbeFailed: false },
+      { cause: 'image:ami-1', since: addSeconds(NOW, 5), isProbeFailed: false },
+    ]);
+  });
+
+  it('is nowhere on a platform where none was opened', () => {
+    expect(noteTrouble(emptyPlatform, trouble(1, 'web'), NOW)).toStrictEqual({ ...emptyPlatform, troubles: [{ ...trouble(1, 'web'), at: NOW }] });
+  });
+
+  it('lists the oldest trouble first, also when it is heard of again', () => {
+    const again = noteTrouble(after(storm), trouble(1, 'web', { causes: ['image:ami-1'] }), addSeconds(NOW, 60));
+    expect(again.troubles).toEqual([
+      { ...trouble(1, 'web', { causes: [ZONE, 'image:ami-1'] }), at: NOW },
+      { ...trouble(2, 'web'), at: addSeconds(NOW, 1) },
+      { ...trouble(3, 'api'), at: addSeconds(NOW, 2) },
+    ]);
+  });
+
+  it('keeps the newest 200 troubles, six causes of each, and 50 breakers', () => {
+    const many = after(Array.from({ length: 201 }, (_, index) => trouble(index, 'web')));
+    expect([many.troubles?.length, many.troubles?.[0]?.slotId]).toEqual([200, 'web/1']);
+    const seven = noteTrouble(emptyPlatform, trouble(1, 'web', { causes: ['zone:1', 'zone:2', 'zone:3', 'zone:4', 'zone:5', 'zone:6', 'zone:7'] }), NOW);
+    expect(seven.troubles?.[0]?.causes).toEqual(['zone:2', 'zone:3', 'zone:4', 'zone:5', 'zone:6', 'zone:7']);
+    const causeBreakers = Array.from({ length: 50 }, (_, index) => ({ cause: `image:${index}`, since: NOW, isProbeFailed: false }));
+    const full = after(storm, NOW, { ...emptyPlatform, causeBreakers });
+    expect(full.causeBreakers?.map(({ cause }) => cause)).toEqual([...causeBreakers.slice(1).map(({ cause }) => cause), ZONE]);
+  });
+
+  it('takes as its probe a repair of its own that still runs, whichever of its troubles began first', () => {
+    const begun = beginRepair(beginRepair(after(storm.slice(0, 2)), 'web/1', 'rem-over'), 'web/2', 'rem-2');
+    const busy = noteTrouble({ ...begun, inFlight: ['rem-elsewhere', 'rem-2'] }, trouble(3, 'api'), addSeconds(NOW, 2));
+    expect(busy.causeBreakers).toEqual([{ cause: ZONE, since: addSeconds(NOW, 2), isProbeFailed: false, probeRemediationId: 'rem-2' }]);
+    const idle = noteTrouble({ ...begun, inFlight: ['rem-elsewhere'] }, trouble(3, 'api'), addSeconds(NOW, 2));
+    expect(idle.causeBreakers).toStrictEqual([{ cause: ZONE, since: addSeconds(NOW, 2), isProbeFailed: false }]);
+  });
+
+  it('concerns the slots that share its cause, and no other', () => {
+    const image = noteTrouble(after(storm), trouble(8, 'db', { causes: ['image:ami-1'] }), addSeconds(NOW, 3));
+    expect(openCausesOf(image, 'web/1')).toEqual(image.causeBreakers);
+    expect(openCausesOf(image, 'db/8')).toEqual([]);
+    expect(openCausesOf(image, 'nobody/1')).toEqual([]);
+    expect(openCausesOf(emptyPlatform, 'web/1')).toEqual([]);
+  });
+
+  it('lets the next one try once its probe is over, though nobody noted its end', () => {
+    const open = after([...storm, trouble(4, 'api')]);
+    const over = { ...beginRepair({ ...open, inFlight: ['rem-1'] }, 'web/1', 'rem-1'), inFlight: [] };
+    expect(causeRefusal(over, over, 'api/4')).toBeUndefined();
+    expect(beginRepair(over, 'api/4', 'rem-2').causeBreakers).toEqual([
+      { cause: ZONE, since: addSeconds(NOW, 2), isProbeFailed: false, probeRemediationId: 'rem-2' },
+    ]);
+  });
+
+  it('says who fails together, since when, and what is waited for', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const five = after(names.slice(0, 5).map((name, index) => trouble(index, name)));
+    const seven = after(names.map((name, index) => trouble(index, name)));
+    const since = addSeconds(NOW, 2);
+    const share = (who: string) => `Many fail together: ${who} share the zone eu-central-1a (circuit breaker open since ${since})`;
+    const pause = 'Repairs pause here; one probe at a time is tried by the sweep';
+    expect(causeRefusal(emptyPlatform, five, 'a/0')).toBe(`${share('5 instances of a/web, b/web, c/web, d/web, e/web')}. ${pause}`);
+    expect(causeRefusal(emptyPlatform, seven, 'a/0')).toBe(`${share('7 instances of a/web, b/web, c/web, d/web, e/web and 2 more')}. ${pause}`);
+    const other: Platform = { ...emptyPlatform, causeBreakers: [{ cause: 'image:ami-1', since: NOW, isProbeFailed: false }] };
+    expect(causeRefusal(other, five, 'a/0')).toBe(`${share('5 instances of a/web, b/web, c/web, d/web, e/web')}. ${pause}`);
+    const probing = beginRepair({ ...five, inFlight: ['rem-1'] }, 'a/0', 'rem-1');
+    expect(causeRefusal(probing, probing, 'b/1')).toBe(
+      `${share('5 instances of a/web, b/web, c/web, d/web, e/web')}. One probe is under way (rem-1); nothing else may start`,
+    );
+    const failed = endRepair(probing, { id: 'rem-1', slotId: 'a/0', state: 'failed' });
+    expect(causeRefusal(failed, failed, 'b/1')).toBe(
+      `${share('5 instances of a/web, b/web, c/web, d/web, e/web')}. The probe replacement failed, so nothing is tried until a person resumes`,
+    );
   });
 
   it('makes a repair that is under way its probe, and refuses who opens it', () => {
@@ -154,8 +234,61 @@ describe('the breaker of a shared cause', () => {
   it('leaves a platform alone on which nothing is noted', () => {
     expect(settleCauses(emptyPlatform, 600, NOW)).toBe(emptyPlatform);
     expect(calmSlot(emptyPlatform, 'web/1')).toBe(emptyPlatform);
+    expect(beginRepair(emptyPlatform, 'web/1', 'rem-1')).toBe(emptyPlatform);
+    const one = after(storm.slice(0, 1));
+    expect(calmSlot(one, 'web/2')).toBe(one);
+    const closed: Platform = { ...one, causeBreakers: [] };
+    expect(settleCauses(closed, 600, addSeconds(NOW, 90_000))).toBe(closed);
     expect(resumeCauses(emptyPlatform, undefined).platform).toBe(emptyPlatform);
     expect(noteTrouble(emptyPlatform, trouble(1, 'web', { causes: [] }), NOW)).toBe(emptyPlatform);
+  });
+
+  it('closes with everything else when a person resumes everything, and counting begins anew', () => {
+    const open = after(storm);
+    expect(resumeCauses({ ...open, inFlight: ['rem-1'] }, undefined)).toStrictEqual({ platform: { ...emptyPlatform, inFlight: ['rem-1'] }, causes: [ZONE] });
+    const counting = after(storm.slice(0, 1));
+    expect(resumeCauses(counting, undefined)).toStrictEqual({ platform: emptyPlatform, causes: [] });
+    const opened: Platform = { ...emptyPlatform, causeBreakers: open.causeBreakers ?? [] };
+    expect(resumeCauses(opened, undefined)).toStrictEqual({ platform: emptyPlatform, causes: [ZONE] });
+    expect(resumeCauses(emptyPlatform, undefined)).toEqual({ platform: emptyPlatform, causes: [] });
+  });
+
+  it('is probed again when a person resumes one system that shares its cause; no other breaker is', () => {
+    const open = after(storm);
+    const failed: Platform = {
+      ...open,
+      causeBreakers: [
+        { cause: ZONE, since: NOW, isProbeFailed: true },
+        { cause: 'image:ami-1', since: NOW, isProbeFailed: true },
+      ],
+    };
+    expect(resumeCauses(failed, 'web')).toEqual({
+      platform: {
+        ...failed,
+        causeBreakers: [
+          { cause: ZONE, since: NOW, isProbeFailed: false },
+          { cause: 'image:ami-1', since: NOW, isProbeFailed: true },
+        ],
+      },
+      causes: [ZONE],
+    });
+  });
+
+  it.each([
+    ['a system that shares nothing', 'db'],
+    ['a system whose name only begins so', 'we'],
+  ])('stays as it is when a person resumes %s', (_what, system) => {
+    const failed: Platform = { ...after(storm), causeBreakers: [{ cause: ZONE, since: NOW, isProbeFailed: true }] };
+    const answer = resumeCauses(failed, system);
+    expect(answer).toEqual({ platform: failed, causes: [] });
+    expect(answer.platform).toBe(failed);
+  });
+
+  it('has nothing to resume for a system while its probe has not failed, or where nothing is noted', () => {
+    const open = after(storm);
+    expect(resumeCauses(open, 'web')).toEqual({ platform: open, causes: [] });
+    expect(resumeCauses(open, 'web').platform).toBe(open);
+    expect(resumeCauses(emptyPlatform, 'web')).toEqual({ platform: emptyPlatform, causes: [] });
   });
 
   it('keeps its bounds, its form and one probe for each cause, whatever is said in whatever order', () => {

@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { secondsBetween } from '../../../../core/environment/time.ts';
+import { addSeconds, secondsBetween } from '../../../../core/environment/time.ts';
 import { readTimeline } from '../../../../core/incidents/incidents.ts';
 import { keys } from '../../../../core/records/keys.ts';
 import { updateRecord } from '../../../../core/records/record-type.ts';
 import { advance } from '../../../../core/remediation/driver/driver.ts';
 import { rowOf } from '../../../../core/remediation/paths/procedure.ts';
-import { pauseType, type PhaseName } from '../../../../core/remediation/record.ts';
-import { dump } from '../builders.ts';
+import { type Pause, pauseType, type PhaseName, type Remediation } from '../../../../core/remediation/record.ts';
+import { freeze, halfDoneText, phaseSeconds, thaw } from '../../../../core/remediation/guardrails/freeze.ts';
+import { dump, NOW, remediationOf } from '../builders.ts';
 import { createWorld, driverPorts, OLD, play, readRemediation, startOld, testScope, verifyImage, type World } from '../world.ts';
 
 let world: World;
@@ -43,6 +44,80 @@ beforeEach(async () => {
   world = createWorld();
   await verifyImage(world);
   id = await startOld(world);
+});
+
+const call = (outcomeAt?: string): Remediation['calls'][string] => ({ attempt: 1, intentAt: NOW, ...(outcomeAt === undefined ? {} : { outcomeAt }) });
+const switched: Pause = { target: 'system#shop-web', isPaused: true, isFrozen: true, by: 'kim', reason: 'odd', at: NOW };
+
+describe('what a frozen repair says of itself', () => {
+  const begun = { phase: 'await-healthy', phaseStartedAt: NOW, remaining: ['deregister', 'drain'] } as const;
+
+  it('is what it has changed, what it began without hearing of the outcome, and what is still to come', () => {
+    const calls = { launch: call(NOW), 'register-new': call(NOW), 'stop:i-1': call(), 'isolate:i-1': call() };
+    const repair = remediationOf({}, { ...begun, remaining: ['deregister', 'drain'], newInstanceId: 'i-new', calls });
+    expect(halfDoneText(repair)).toBe(
+      `It stands in the phase await-healthy (read its target health until it is healthy several times in a row) since ${NOW}; ` +
+        'changed so far: launch, register-new; begun, outcome unknown: stop:i-1, isolate:i-1; ' +
+        'old instance i-0000000000000001, replacement i-new; still to come: await-healthy, deregister, drain',
+    );
+  });
+
+  it('is that nothing has changed, where nothing has', () => {
+    const repair = remediationOf({}, { ...begun, remaining: [] });
+    expect(halfDoneText(repair)).toBe(
+      `It stands in the phase await-healthy (read its target health until it is healthy several times in a row) since ${NOW}; ` +
+        'it has changed nothing yet; old instance i-0000000000000001, replacement none; still to come: await-healthy',
+    );
+  });
+
+  it('names things as they are called', () => {
+    const repair = remediationOf({}, { ...begun, phase: 'await-native-recovery', remaining: [] });
+    expect(halfDoneText(repair)).toContain(
+      'in the phase await-native-recovery (let EC2 move the instance to another host, until its time for that is over) since',
+    );
+  });
+
+  it('stands on its record with who stopped it and why; nothing else of the record changes', () => {
+    const repair = remediationOf();
+    expect(freeze(repair, switched, addSeconds(NOW, 5))).toEqual({
+      ...repair,
+      frozen: { at: addSeconds(NOW, 5), target: 'system#shop-web', by: 'kim', reason: 'odd' },
+      reason: `Frozen (system#shop-web) by kim: odd. ${halfDoneText(repair)}`,
+    });
+  });
+});
+
+describe('a repair that goes on after a freeze', () => {
+  const approval = { requestedAt: NOW, expiresAt: addSeconds(NOW, 600), findings: [], plan: { phases: [], kept: [], cannotKeep: [] } };
+
+  it('has its phase and its request for approval longer by the time it stood still, rounded in words only', () => {
+    const repair = remediationOf({}, { approval, frozenSeconds: 100 });
+    expect(thaw(freeze(repair, switched, NOW), addSeconds(NOW, 90.4))).toEqual({
+      ...repair,
+      frozenSeconds: 190.4,
+      approval: { ...approval, expiresAt: addSeconds(NOW, 690.4) },
+      reason: 'It goes on after 90 s of standing still',
+    });
+  });
+
+  it('has no request for approval that it did not have before, and never less time than before', () => {
+    const repair = remediationOf();
+    expect(thaw(freeze(repair, switched, NOW), addSeconds(NOW, -30))).toEqual({
+      ...repair,
+      frozenSeconds: 0,
+      reason: 'It goes on after 0 s of standing still',
+    });
+  });
+
+  it('is left as it is when it was not frozen', () => {
+    const repair = remediationOf();
+    expect(thaw(repair, addSeconds(NOW, 60))).toBe(repair);
+  });
+
+  it('counts the time of its phase without the time it stood still', () => {
+    expect(phaseSeconds({ phaseStartedAt: NOW }, addSeconds(NOW, 700))).toBe(700);
+    expect(phaseSeconds({ phaseStartedAt: NOW, frozenSeconds: 190 }, addSeconds(NOW, 700))).toBe(510);
+  });
 });
 
 describe('a freeze', () => {
@@ -104,8 +179,8 @@ describe('a freeze', () => {
               (target, property) =>
               async (...words: unknown[]) => {
                 if (property === 'isolate') await turn(true, true);
-                const call: unknown = Reflect.get(target, property);
-                return typeof call === 'function' ? (Reflect.apply(call, target, words) as unknown) : undefined;
+                const method: unknown = Reflect.get(target, property);
+                return typeof method === 'function' ? (Reflect.apply(method, target, words) as unknown) : undefined;
               },
           }),
     );

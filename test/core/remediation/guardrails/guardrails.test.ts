@@ -3,10 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { type MaintenanceWindow, systemSchema, type System, windowSchema } from '../../../../core/catalog/schema.ts';
 import { addSeconds } from '../../../../core/environment/time.ts';
 import { PermanentError, RetryableError } from '../../../../core/environment/errors.ts';
-import { isTriggerListed } from '../../../../core/remediation/guardrails/triggers.ts';
-import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict, guardrails, know } from '../../../../core/remediation/guardrails/guardrails.ts';
+import {
+  evaluateGuardrails,
+  type GuardrailFacts,
+  type GuardrailVerdict,
+  guardrails,
+  isForGroup,
+  isGroupOver,
+  know,
+} from '../../../../core/remediation/guardrails/guardrails.ts';
 import type { AlarmFacts, InstanceFacts, TargetHealth } from '../../../../core/remediation/ports.ts';
-import type { Platform } from '../../../../core/remediation/record.ts';
+import type { PathName, Platform } from '../../../../core/remediation/record.ts';
 import { replacementRowOf } from '../../../../core/remediation/guardrails/capability.ts';
 import { choosePath } from '../../../../core/remediation/paths/path-choice.ts';
 import { failureModeOf } from '../../../../core/remediation/paths/procedure.ts';
@@ -127,8 +134,216 @@ const wayBack = (): Partial<GuardrailFacts> => ({
   revertOf: known(remediationOf({ id: 'rem-0' }, { state: 'succeeded', newInstanceId: 'i-0000000000000002' })),
 });
 
+const OLD_ID = 'i-0000000000000001';
+
+const { revertOf: _look, ...withoutLook } = wayBack();
+
 const quarantinedUntil = (seconds: number, state: 'stopped' | 'running' = 'stopped'): Partial<GuardrailFacts> =>
   withInstance({ state, tags: { 'perennial:quarantine': 'inc-1', 'perennial:quarantine-until': addSeconds(NOW, seconds) } });
+
+const byPath = (path: PathName, nextPaths: readonly PathName[] = []): Partial<GuardrailFacts> => ({
+  path: known({ kind: 'chosen', path, reason: `it goes by ${path}`, nextPaths, skipped: [] }),
+});
+const stateful = (rpoSeconds: number): Partial<GuardrailFacts> => withSystem({ recovery: { rtoSeconds: 600, rpoSeconds, stateful: true } });
+const inRole = withSystem({ access: { instanceRole: 'shop-web', securityGroups: ['shop-web'], accounts: [], groups: [] } });
+const profile = (name: string): Partial<GuardrailFacts> => withInstance({ instanceProfileArn: `arn:aws:iam::111122223333:instance-profile/${name}` });
+
+const moreCases: readonly Case[] = [
+  [
+    'platform caps',
+    'a breaker that is open since nobody knows when',
+    { platform: known({ inFlight: ['rem-1'], starts: [], unhealthySystems: [], breaker: { state: 'open' } }) },
+    'veto',
+    'The platform breaker is open since an unknown time',
+  ],
+  [
+    'platform caps',
+    'the last place',
+    { platform: known({ inFlight: ['a', 'b', 'c', 'd', 'rem-1'], starts: [], unhealthySystems: [], breaker: { state: 'closed' } }) },
+    'pass',
+    '5 of 5 remediations in flight',
+  ],
+  [
+    'allow-list',
+    'a kind that nobody lists and nobody asked for, though somebody asked for something',
+    { remediation: remediationOf({ trigger: { kind: 'instance.rebalance' } }, { request: { by: 'kim', reason: 'odd noises', at: NOW } }) },
+    'veto',
+    'The policy shop-web does not list instance.rebalance as a trigger',
+  ],
+  [
+    'allow-list',
+    'a request of which nobody knows who made it',
+    { remediation: remediationOf({ trigger: { kind: 'instance.replace-requested' } }) },
+    'veto',
+    'The policy shop-web does not list instance.replace-requested as a trigger',
+  ],
+  [
+    'opt-in and provenance',
+    'the profile of something else, in the security group of the system',
+    { ...inRole, ...profile('other') },
+    'pass',
+    'Opted in by tag, image ami-v1 is in the lineage, and it is in the security group shop-web',
+  ],
+  [
+    'opt-in and provenance',
+    'no profile, in the security group of the system',
+    inRole,
+    'pass',
+    'Opted in by tag, image ami-v1 is in the lineage, and it is in the security group shop-web',
+  ],
+  [
+    'opt-in and provenance',
+    'the security group by its id',
+    withSystem({ access: { securityGroups: ['sg-web'], accounts: [], groups: [] } }),
+    'pass',
+    'Opted in by tag, image ami-v1 is in the lineage, and it is in the security group sg-web',
+  ],
+  [
+    'opt-in and provenance',
+    'everything that speaks against its tag',
+    { isImageInLineage: known(false), ...withInstance({ securityGroupNames: [], securityGroupIds: [], dataVolumeIds: ['vol-1', 'vol-2'] }) },
+    'approve',
+    'auto falls to approve: its image ami-v1 was never an approved image of the role; no role, security group or subnet confirms that it belongs to the system; ' +
+      'it has data volumes (vol-1, vol-2) though the system is declared stateless',
+  ],
+  [
+    'opt-in and provenance',
+    'data volumes of a stateful system',
+    { ...stateful(3600), ...withInstance({ dataVolumeIds: ['vol-1'] }) },
+    'pass',
+    'Opted in by tag, image ami-v1 is in the lineage, and it is in the security group shop-web',
+  ],
+  [
+    'opt-in and provenance',
+    'an image outside the lineage, when drills could not be read',
+    { isImageInLineage: known(false), drillPassedAt: unknown },
+    'approve',
+    'auto falls to approve: its image ami-v1 was never an approved image of the role',
+  ],
+  [
+    'opt-in and provenance',
+    'an unconfirmed tag after a drill',
+    { drillPassedAt: known(NOW), ...withInstance({ securityGroupNames: [], securityGroupIds: [] }) },
+    'approve',
+    'auto falls to approve: no role, security group or subnet confirms that it belongs to the system',
+  ],
+  [
+    'capability',
+    'data volumes of a stateful system that may lose an hour',
+    { ...stateful(3600), ...withInstance({ dataVolumeIds: ['vol-1'] }) },
+    'pass',
+    'A stand-alone instance with an EBS root; a full replacement, launched first',
+  ],
+  [
+    'capability',
+    'a member of a stateful system',
+    { ...stateful(3600), isGroupMember: known(true) },
+    'approve',
+    'The system is stateful, and its Auto Scaling group replaces its own members: the volumes of the old member end with it',
+  ],
+  ['capability', 'a reboot', byPath('reboot'), 'pass', 'It keeps its disks: it goes by reboot'],
+  ['capability', 'a restart, then a reboot', byPath('restart', ['reboot']), 'pass', 'It keeps its disks: it goes by restart'],
+  [
+    'capability',
+    'native recovery of a stateful system',
+    { ...stateful(0), ...byPath('native-recovery') },
+    'pass',
+    'It keeps its disks: it goes by native-recovery',
+  ],
+  [
+    'capability',
+    'a reboot that may be followed by a replacement',
+    byPath('reboot', ['replace']),
+    'pass',
+    'A stand-alone instance with an EBS root; it goes by reboot',
+  ],
+  [
+    'capability',
+    'a reboot of a stateful system that may be followed by a new root volume',
+    { ...stateful(3600), ...byPath('reboot', ['root-swap']) },
+    'approve',
+    'The system is stateful and the instance has no data volume: what is on its root would not move',
+  ],
+  [
+    'capability',
+    'a new root volume of what cannot be replaced',
+    { ...byPath('root-swap'), ...withInstance({ lifecycle: 'spot' }) },
+    'pass',
+    'It goes by root-swap',
+  ],
+  [
+    'capability',
+    'a new root volume of what may not be stopped, in a stateful system',
+    { ...stateful(3600), ...byPath('root-swap'), capability: known({ ...plainCapability, isStopProtected: true }) },
+    'approve',
+    'The system is stateful and the instance has no data volume: what is on its root would not move',
+  ],
+  ['pending duration', 'an instance that is being ended', withInstance({ state: 'shutting-down' }), 'pass', 'EC2 says the instance is gone'],
+  [
+    'pending duration',
+    'status checks that pass beside healthy targets',
+    { remediation: statusTrigger, targets: known([target('healthy')]) },
+    'veto',
+    'No status check fails any more',
+  ],
+  [
+    'pending duration',
+    'a failing status check of an instance behind no load balancer',
+    { remediation: statusTrigger, status: known({ instanceId: 'i-1', system: 'ok', instance: 'impaired' }), targets: known([]) },
+    'pass',
+    'A status check still fails',
+  ],
+  [
+    'pending duration',
+    'one of two targets still unhealthy',
+    { targets: known([target('healthy'), target('unhealthy')]) },
+    'pass',
+    'Its target is still unhealthy',
+  ],
+  [
+    'image choice',
+    'a member, whose group names the image',
+    { isGroupMember: known(true), image: known({ kind: 'none', reason: 'The role has no approved image' }) },
+    'pass',
+    'The template of its Auto Scaling group names the image; the group is asked before anything is done',
+  ],
+  [
+    'quarantine',
+    'the old one is gone',
+    { ...wayBack(), instance: known(undefined) },
+    'veto',
+    `${OLD_ID} is terminated: its quarantine is over and nothing can be swapped back`,
+  ],
+  [
+    'quarantine',
+    'the old one is being ended',
+    { ...wayBack(), ...withInstance({ state: 'shutting-down' }) },
+    'veto',
+    `${OLD_ID} is terminated: its quarantine is over and nothing can be swapped back`,
+  ],
+  [
+    'quarantine',
+    'it is set apart for nobody knows how long',
+    { ...wayBack(), ...withInstance({ state: 'stopped', tags: { 'perennial:quarantine': 'inc-1' } }) },
+    'veto',
+    `${OLD_ID} is not in quarantine any more`,
+  ],
+  [
+    'quarantine',
+    'only the end of its quarantine is left on it',
+    { ...wayBack(), ...withInstance({ state: 'stopped', tags: { 'perennial:quarantine-until': addSeconds(NOW, 3600) } }) },
+    'veto',
+    `${OLD_ID} is not in quarantine any more`,
+  ],
+  ['quarantine', 'what to take back was not even looked for', withoutLook, 'veto', 'There is no remediation rem-0'],
+  [
+    'quarantine',
+    'what to take back has replaced nothing',
+    { ...wayBack(), revertOf: known(remediationOf({ id: 'rem-0' }, { state: 'failed' })) },
+    'veto',
+    'rem-0 ended failed and has replaced nothing',
+  ],
+];
 
 const cases: readonly Case[] = [
   ['pause', 'nothing paused', {}, 'pass', 'Neither the platform nor the system is paused'],
@@ -490,6 +705,8 @@ const cases: readonly Case[] = [
     '4 attempts on this slot in 24 h, the cap is 3',
   ],
 
+  ...moreCases,
+
   ['image choice', 'a chosen image', {}, 'pass', 'ami-v2 is verified'],
   ['image choice', 'no image', { image: known({ kind: 'none', reason: 'The role has no approved image' }) }, 'veto', 'The role has no approved image'],
 ];
@@ -590,6 +807,44 @@ describe('a fact that could not be read', () => {
     });
   }
 
+  it.each([
+    ['pause', 'The pause switches', { pauses: unknown }],
+    ['platform caps', 'The platform caps', { platform: unknown }],
+    ['allow-list', 'The alarm', { ...alarmFacts(), alarm: unknown }],
+    ['opt-in and provenance', 'The instance', { instance: unknown }],
+    ['capability', 'The way to repair', { path: unknown }],
+    ['capability', 'The instance', { ...byPath('replace'), instance: unknown }],
+    ['capability', 'What the instance can take', { ...byPath('replace'), capability: unknown }],
+    ['pending duration', 'The instance', { instance: unknown }],
+    ['pending duration', 'The alarm', { ...alarmFacts(), alarm: unknown }],
+    ['pending duration', 'The target health', { targets: unknown }],
+    ['pending duration', 'The status checks', { remediation: statusTrigger, status: unknown }],
+    ['circuit breaker', 'The breakers of shared causes', { platform: unknown }],
+    ['circuit breaker', 'The group', { groupCount: unknown }],
+    ['circuit breaker', 'The group record', { group: unknown }],
+    ['one at a time', 'The slot', { slot: unknown }],
+    ['one at a time', 'The group record', { group: unknown }],
+    ['one at a time', 'The group', { groupCount: unknown }],
+    ['retry cap', 'The slot', { slot: unknown }],
+    ['image choice', 'The image to launch', { image: unknown }],
+    ['quarantine', 'The remediation to take back', { ...wayBack(), revertOf: unknown }],
+    ['quarantine', 'The old instance', { ...wayBack(), instance: unknown }],
+  ] satisfies readonly (readonly [string, string, Partial<GuardrailFacts>])[])('is named by %s: %s', (guardrail, what, changes) => {
+    expect(verdictOf(guardrail, changes)).toEqual({ verdict: 'veto', reason: `${what} could not be read, which counts as a no: throttled` });
+  });
+
+  it('is named where it lets `auto` fall, or may hide what contradicts the trigger', () => {
+    expect(verdictOf('opt-in and provenance', { isImageInLineage: unknown })).toEqual({
+      verdict: 'approve',
+      reason: 'auto falls to approve: the image history could not be read: throttled',
+    });
+    expect(verdictOf('pending duration', { ...alarmFacts(), targets: unknown })).toEqual({
+      verdict: 'veto',
+      reason:
+        'The alarm shop-web-unhealthy--i-2 is still in ALARM, but its target health could not be read, which counts as healthy: throttled: an incident, not a repair',
+    });
+  });
+
   it('never lets a remediation through: any set of unknown facts that somebody needs stops it', () => {
     fc.assert(
       fc.property(fc.constantFrom(...Object.values(triggers)), fc.subarray(Object.keys(always), { minLength: 1 }), ({ changes }, missing) => {
@@ -606,14 +861,55 @@ describe('a fact that could not be read', () => {
   });
 });
 
-describe('the list of triggers', () => {
-  const policy = webPolicy({ triggers: ['instance.status-check', { alarm: 'shop-web-unhealthy' }] });
+describe('a group of which a fresh look finds too many unhealthy', () => {
+  it.each([
+    ['is over its limit with two of three', {}, { members: 3, unhealthy: 2 }, true],
+    ['is not over its limit at it', {}, { members: 3, unhealthy: 1 }, false],
+    ['opens no breaker of its own while that of a shared cause says so', { platform: known(zoneBreaker('rem-0')) }, { members: 3, unhealthy: 2 }, false],
+    ['is over its limit also as the probe of a shared cause', { platform: known(zoneBreaker('rem-1')) }, { members: 3, unhealthy: 2 }, true],
+    ['opens nothing where the platform could not be read', { platform: unknown }, { members: 3, unhealthy: 2 }, false],
+  ] satisfies readonly (readonly [string, Partial<GuardrailFacts>, { members: number; unhealthy: number }, boolean])[])(
+    '%s',
+    (_what, changes, count, isOver) => {
+      expect(isGroupOver(facts({ ...changes, groupCount: known(count) }))).toBe(isOver);
+    },
+  );
 
-  it('lists kinds by name and alarms by their original name only', () => {
-    expect(isTriggerListed(policy, { kind: 'instance.status-check' })).toBe(true);
-    expect(isTriggerListed(policy, { kind: 'instance.target-unhealthy' })).toBe(false);
-    expect(isTriggerListed(policy, { kind: 'alarm.state-change', originalAlarmName: 'shop-web-unhealthy' })).toBe(true);
-    expect(isTriggerListed(policy, { kind: 'alarm.state-change', originalAlarmName: 'shop-web-unhealthy-2' })).toBe(false);
-    expect(isTriggerListed(policy, { kind: 'alarm.state-change' })).toBe(false);
+  it('opens nothing where it could not be counted', () => {
+    expect(isGroupOver(facts({ groupCount: unknown }))).toBe(false);
+  });
+});
+
+describe('what is for the Auto Scaling group to do', () => {
+  it('is the path of its members, and no other', () => {
+    const chosen = { reason: 'because', nextPaths: [], skipped: [] };
+    expect(isForGroup({ kind: 'chosen', path: 'group-member', ...chosen })).toBe(true);
+    expect(isForGroup({ kind: 'chosen', path: 'replace', ...chosen })).toBe(false);
+    expect(isForGroup({ kind: 'none', reason: 'because', skipped: [] })).toBe(false);
+  });
+});
+
+const askedNames = (changes: Partial<GuardrailFacts>) => evaluateGuardrails(facts(changes)).verdicts.map(({ name }) => name);
+
+describe('a way back and a drill', () => {
+  it('are asked only of what does not speak of a failing instance', () => {
+    expect(askedNames({ ...wayBack(), ...quarantinedUntil(3600) })).toEqual([
+      'pause',
+      'maintenance window',
+      'platform caps',
+      'allow-list',
+      'one at a time',
+      'quarantine',
+    ]);
+    expect(askedNames({ remediation: remediationOf({}, { isDrill: true }) })).toEqual([
+      'pause',
+      'maintenance window',
+      'platform caps',
+      'allow-list',
+      'capability',
+      'one at a time',
+      'retry cap',
+      'image choice',
+    ]);
   });
 });

@@ -20,7 +20,8 @@ describe('open circuit breakers', () => {
     const store = new MemoryRecordStore(new VirtualClock(NOW));
     await createRecord(store, platformType, keys.platform(testScope), {
       ...emptyPlatform,
-      inFlight: ['rem-1'],
+      inFlight: ['rem-0', 'rem-1'],
+      unhealthySystems: [{ system: 'shop-web', at: since }],
       breaker: { state: 'open', since },
       causeBreakers: [
         { cause: 'zone:eu-central-1a', since, isProbeFailed: false, probeRemediationId: 'rem-1' },
@@ -28,13 +29,31 @@ describe('open circuit breakers', () => {
       ],
     });
     const open = { state: 'open', since, isProbeFailed: false, probeRemediationId: 'rem-over' } as const;
-    for (const group of [groupOf({ id: 'shop-web/web', breaker: open }), groupOf({ id: 'shop-db/db' })])
+    const unhealthy = [1, 2].map((slot) => ({ slotId: `shop-web/${slot}`, at: since }));
+    for (const group of [groupOf({ id: 'shop-web/web', breaker: open, unhealthy, inFlight: ['rem-1'] }), groupOf({ id: 'shop-db/db' })])
       await createRecord(store, groupType, keys.group(testScope, group.id), group);
-    expect((await listOpenBreakers(store, testScope)).map(({ id, state, system }) => [id, state, system])).toEqual([
-      ['platform', 'open', null],
-      ['zone:eu-central-1a', 'probing', null],
-      ['image:ami-1', 'waiting-for-person', null],
-      ['group:shop-web/web', 'open', 'shop-web'],
+    expect(await listOpenBreakers(store, testScope)).toEqual([
+      { id: 'platform', system: null, since, state: 'open', reason: '1 systems became unhealthy within 5 minutes' },
+      { id: 'zone:eu-central-1a', system: null, since, state: 'probing', reason: 'Many fail together that share the zone eu-central-1a' },
+      { id: 'image:ami-1', system: null, since, state: 'waiting-for-person', reason: 'Many fail together that share the image ami-1' },
+      { id: 'group:shop-web/web', system: 'shop-web', since, state: 'open', reason: '2 unhealthy in shop-web/web' },
     ]);
+  });
+
+  it('that have never had a probe are open, also beside repairs that run; and none says since when it does not know', async () => {
+    const store = new MemoryRecordStore(new VirtualClock(NOW));
+    await createRecord(store, platformType, keys.platform(testScope), { ...emptyPlatform, breaker: { state: 'open' } });
+    const group = groupOf({ inFlight: ['rem-1'], breaker: { state: 'open', isProbeFailed: false } });
+    await createRecord(store, groupType, keys.group(testScope, group.id), group);
+    expect(await listOpenBreakers(store, testScope)).toEqual([
+      { id: 'platform', system: null, since: null, state: 'open', reason: '0 systems became unhealthy within 5 minutes' },
+      { id: 'group:shop-web/web', system: 'shop-web', since: null, state: 'open', reason: '0 unhealthy in shop-web/web' },
+    ]);
+  });
+
+  it('are none where the platform is closed and nothing is shared', async () => {
+    const store = new MemoryRecordStore(new VirtualClock(NOW));
+    await createRecord(store, platformType, keys.platform(testScope), emptyPlatform);
+    expect(await listOpenBreakers(store, testScope)).toEqual([]);
   });
 });

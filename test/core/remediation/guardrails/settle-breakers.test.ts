@@ -8,13 +8,13 @@ import { type Group, groupType, type Platform, platformType } from '../../../../
 import { settleBreakers } from '../../../../core/remediation/guardrails/settle-breakers.ts';
 import { catalogOf, type SweepWorld, sweepWorld } from '../../inventory/world.ts';
 import { groupOf, NOW } from '../builders.ts';
-import { testScope } from '../world.ts';
+import { testScope, webPolicy, webSystem } from '../world.ts';
 
 const open: Group['breaker'] = { state: 'open', since: NOW, isProbeFailed: true };
 
-async function worldWith(group: Partial<Group>, platform: Partial<Platform> = {}): Promise<SweepWorld> {
+async function worldWith(group: Partial<Group>, platform: Partial<Platform> = {}, members = 3): Promise<SweepWorld> {
   const world = sweepWorld();
-  const observed = { instanceIds: ['i-1', 'i-2', 'i-3'], imageIds: [], zones: [], membersByRole: { web: 3 } };
+  const observed = { instanceIds: ['i-1', 'i-2', 'i-3'], imageIds: [], zones: [], membersByRole: { web: members } };
   await createRecord(world.store, systemRecordType, keys.system(testScope, 'shop-web'), {
     name: 'shop-web',
     status: 'active',
@@ -61,6 +61,65 @@ describe('breakers that nobody asks', () => {
     const world = await worldWith({}, { breaker: { state: 'open', since: NOW }, unhealthySystems });
     expect(await settleFor(world, 60)).toEqual([5, 35]);
     expect(await platformBreakerOf(world)).toEqual({ state: 'closed' });
+  });
+
+  it('of a group count its members as the sweep saw them', async () => {
+    const unhealthy = [1, 2].map((slot) => ({ slotId: `shop-web/${slot}`, at: NOW }));
+    const world = await worldWith({ breaker: open, unhealthy }, {}, 4);
+    expect(await settleFor(world, 0)).toEqual([0]);
+    expect(await breakerOf(world)).toEqual({ ...open, calmSince: NOW });
+  });
+
+  it('of several groups are settled in one look, and each is one write; the platform is one too', async () => {
+    const world = await worldWith({ breaker: open }, { breaker: { state: 'open', since: NOW } });
+    await createRecord(world.store, groupType, keys.group(testScope, 'shop-web/worker'), groupOf({ id: 'shop-web/worker', breaker: open }));
+    expect(await settleBreakers(world.ports, catalogOf())).toBe(3);
+    expect(await settleBreakers(world.ports, catalogOf())).toBe(0);
+  });
+
+  it('of a group whose system has no policy any more, or was never swept, are left alone', async () => {
+    const world = await worldWith({ breaker: open });
+    expect(await settleBreakers(world.ports, catalogOf([webSystem()], [webPolicy({ system: 'shop' })]))).toBe(0);
+    await createRecord(world.store, groupType, keys.group(testScope, 'new/web'), groupOf({ id: 'new/web', breaker: open }));
+    expect(await settleBreakers(world.ports, catalogOf([webSystem()], [webPolicy({ system: 'new' })]))).toBe(0);
+    expect(await breakerOf(world)).toEqual(open);
+  });
+
+  it('are nobody to close where the catalog has no policy, and nothing where nothing was claimed yet', async () => {
+    const world = await worldWith({ breaker: open }, { breaker: { state: 'open', since: NOW } });
+    expect(await settleBreakers(world.ports, catalogOf([], []))).toBe(0);
+    expect(await settleBreakers(sweepWorld().ports, catalogOf())).toBe(0);
+  });
+
+  it('of a group close by the share and the cool-down of its own policy', async () => {
+    const unhealthy = [1, 2].map((slot) => ({ slotId: `shop-web/${slot}`, at: NOW }));
+    const world = await worldWith({ breaker: { ...open, calmSince: NOW }, unhealthy });
+    world.clock.advance(1200);
+    const others = [webPolicy({ system: 'shop-db', cooldownSeconds: 7200 }), webPolicy({ cooldownSeconds: 1200, caps: { maxUnhealthyPercent: 100 } })];
+    expect(await settleBreakers(world.ports, catalogOf([webSystem()], others))).toBe(1);
+    expect(await breakerOf(world)).toEqual({ state: 'closed', isProbeFailed: true });
+  });
+
+  const cause = { cause: 'zone:eu-central-1a', since: NOW, isProbeFailed: false };
+
+  it('of the platform and of shared causes close by the strictest policy, one after the other', async () => {
+    const world = await worldWith({}, { troubles: [], causeBreakers: [{ ...cause, calmSince: NOW }] });
+    const policies = [webPolicy(), webPolicy({ system: 'shop-db', cooldownSeconds: 7200 })];
+    world.clock.advance(7199);
+    expect(await settleBreakers(world.ports, catalogOf([webSystem()], policies))).toBe(0);
+    world.clock.advance(1);
+    expect(await settleBreakers(world.ports, catalogOf([webSystem()], policies))).toBe(1);
+    expect((await readRecord(world.store, platformType, keys.platform(testScope)))?.body.causeBreakers).toEqual([]);
+  });
+
+  it('of the platform stay open while more systems are unhealthy than the strictest policy allows', async () => {
+    const unhealthySystems = ['a', 'b', 'c', 'd'].map((system) => ({ system, at: NOW }));
+    const world = await worldWith({}, { breaker: { state: 'open', since: NOW }, unhealthySystems });
+    const policies = [webPolicy({ caps: { platformUnhealthySystems: 9 } }), webPolicy({ system: 'shop-db', caps: { platformUnhealthySystems: 3 } })];
+    expect(await settleBreakers(world.ports, catalogOf([webSystem()], policies))).toBe(0);
+    expect(await platformBreakerOf(world)).toEqual({ state: 'open', since: NOW });
+    expect(await settleBreakers(world.ports, catalogOf([webSystem()], policies.slice(0, 1)))).toBe(1);
+    expect(await platformBreakerOf(world)).toEqual({ state: 'open', since: NOW, calmSince: NOW });
   });
 
   it('are left as they are when they are closed: time opens nothing', async () => {

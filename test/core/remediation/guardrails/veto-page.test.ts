@@ -36,5 +36,32 @@ describe('the page of a veto', () => {
     for (const guardrail of ['retry cap', 'allow-list', 'image choice', 'pause'])
       expect(await pageOf(guardrail, { breaker: openBreaker })).toEqual({ kind: 'own' });
     expect(await pageOf('circuit breaker', { breaker: openBreaker }, {}, { isDrill: true })).toEqual({ kind: 'own' });
+    expect(await pageOf('circuit breaker', { breaker: openBreaker }, {}, { request: { by: 'kim', reason: 'odd', at: NOW } })).toEqual({ kind: 'own' });
+    expect(await pageOf('circuit breaker', { breaker: openBreaker }, {}, { failure: undefined })).toEqual({ kind: 'own' });
+  });
+
+  it('is that of the cause where several groups fail together, of the group first', async () => {
+    const platform: Partial<Platform> = {
+      breaker: { state: 'open', since },
+      troubles: [{ slotId: 'shop-web/1', groupId: 'shop-web/web', groupMembers: 3, incidentId: 'inc-1', at: NOW, causes: ['zone:eu-central-1a'] }],
+      causeBreakers: [{ cause: 'zone:eu-central-1a', since: NOW, isProbeFailed: false }],
+    };
+    expect(await pageOf('circuit breaker', {}, platform)).toEqual({ kind: 'shared', id: `breaker:zone:eu-central-1a:${NOW}` });
+    expect(await pageOf('circuit breaker', { breaker: openBreaker }, platform)).toEqual({ kind: 'shared', id: `breaker:shop-web/web:${since}` });
+  });
+
+  it('has a fixed id also where nobody knows since when the breaker is open', async () => {
+    expect(await pageOf('circuit breaker', { breaker: { state: 'open', isProbeFailed: false } })).toEqual({ kind: 'shared', id: 'breaker:shop-web/web:' });
+    expect(await pageOf('platform caps', {}, { breaker: { state: 'open' } })).toEqual({ kind: 'shared', id: 'breaker:platform:' });
+  });
+
+  it('is held behind another repair also when its own is still counted', async () => {
+    expect(await pageOf('one at a time', { inFlight: ['rem-1', 'rem-other'] })).toEqual({ kind: 'held' });
+  });
+
+  it('is its own where no record of the group or of the platform exists', async () => {
+    const store = new SharedRecordStore(new VirtualClock(NOW));
+    const record = remediationOf({}, { state: 'vetoed', failure: { phase: 'guard', reason: 'r', guardrail: 'one at a time' } });
+    expect(await vetoPageOf({ store, scope: testScope }, record)).toEqual({ kind: 'own' });
   });
 });
