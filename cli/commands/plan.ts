@@ -43,7 +43,7 @@ export function refusalOf(target: Target, { instanceId, status, system, slotId }
 /** @param request who asks for it by hand; without it the plan is for a status check that fails now */
 export async function planFor(
   target: Target,
-  { instanceId, system = '', slotId = '', role }: InstanceRecord,
+  { instanceId, system = '', slotId = '', role, autoScalingGroup }: InstanceRecord,
   request?: NonNullable<Remediation['request']>,
 ): Promise<Plan> {
   const { records, scope, clock } = target;
@@ -57,7 +57,7 @@ export async function planFor(
   const inRole = role ?? declared.system.spec.image.role;
   return planReplacement(target.fleet.observe(), systemHasher, {
     ...declared,
-    slot: { id: slotId, groupId: groupIdOf(system, inRole), instanceId },
+    slot: { id: slotId, groupId: groupIdOf(system, inRole), instanceId, ...(autoScalingGroup === undefined ? {} : { memberId: instanceId }) },
     ...(request === undefined ? {} : { request }),
     trigger: {
       kind: request === undefined ? 'instance.status-check' : 'instance.replace-requested',

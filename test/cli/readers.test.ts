@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { objectiveHeadType } from '../../core/slo/state.ts';
 import { keys } from '../../core/records/keys.ts';
-import { createRecord } from '../../core/records/record-type.ts';
+import { createRecord, readRecord } from '../../core/records/record-type.ts';
+import { instanceType, tagKeys } from '../../core/inventory/records.ts';
 import {
   deadLetterSchema,
   deadLettersSchema,
@@ -189,6 +190,24 @@ describe('plan', () => {
     expect(out).toContain(`If the status check of ${OLD} failed now`);
     expect(out).toContain('Guardrails, as they answer now:');
     expect(desk.world.store.snapshot()).toEqual(before);
+  });
+
+  it('counts a member of an Auto Scaling group alone, though others share its slot', async () => {
+    await withInventory(desk);
+    const { region, store } = desk.world;
+    const tags = { [tagKeys.system]: 'shop-web', [tagKeys.role]: 'web', [tagKeys.autoScalingGroup]: 'web-asg' };
+    region.groups.addGroup({ name: 'web-asg', imageId: 'ami-v2', zones: ['eu-central-1a'], targets: [], memberTags: tags });
+    for (const instanceId of ['i-a1', 'i-a2'])
+      region.addInstance({ instanceId, imageId: 'ami-v2', availabilityZone: 'eu-central-1a', tags, launchedAt: '2026-11-20T09:00:00.000Z' });
+    const known = (await readRecord(store, instanceType, keys.instance(testScope, 'i-peer1')))?.body;
+    if (known === undefined) throw new Error('the inventory has peers');
+    const member = { ...known, instanceId: 'i-a1', slotId: 'shop-web/web-asg/eu-central-1a', autoScalingGroup: 'web-asg' };
+    await createRecord(store, instanceType, keys.instance(testScope, 'i-a1'), member);
+    const json = await read(planAnswerSchema, 'plan', 'i-a1');
+    if ('refused' in json) throw new Error(json.refused);
+    expect(json.path).toBe('group-member');
+    // The target of the old instance fails as well.
+    expect(json.guardrails.find(({ name }) => name === 'circuit breaker')?.reason).toMatch(/^2 of 5 unhealthy, /);
   });
 
   it.each([

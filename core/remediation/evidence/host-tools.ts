@@ -46,7 +46,7 @@ function talkersScript(path: string): string {
   const masked = String.raw`awk '{ sub(/\.[0-9]+$/, ".x", $1); if ($1 ~ /:/) { split($1, p, ":"); $1 = p[1] ":" p[2] ":" p[3] "::x" } print $1 }'`;
   const addresses = String.raw`awk '{ split($7, p, "[?#;]"); print substr(p[1], 1, 80) }'`;
   const top = 'sort | uniq -c | sort -rn | head -n 10';
-  return `echo 'clients:'; ${lines} | ${masked} | ${top}; echo 'addresses:'; ${lines} | ${addresses} | ${top}`.replaceAll(String.raw`\.`, String.raw`\.`);
+  return `echo 'clients:'; ${lines} | ${masked} | ${top}; echo 'addresses:'; ${lines} | ${addresses} | ${top}`;
 }
 
 const begin = (name: string): string => `=== perennial:${name}`;

@@ -6,9 +6,10 @@ import { groupIdOf } from '../../inventory/classify.ts';
 import { placeOfSubject, type Signal } from '../../signals/signal.ts';
 import { buildRemediation } from '../admission/admit.ts';
 import { type ClaimState, decideClaim, emptyPlatform } from '../admission/claim.ts';
-import { closedBreaker } from '../guardrails/breaker.ts';
+import { closedBreaker, isBreakerOpen, nextBreaker, nextPlatform } from '../guardrails/breaker.ts';
 import { releaseGroup, releasePlatform, releaseSlot } from '../driver/finish.ts';
 import { isTriggerListed } from '../guardrails/triggers.ts';
+import { isTroubleOf } from '../guardrails/unhealthy.ts';
 import { ladderOf } from '../paths/path-choice.ts';
 import type { Group, PathName, Platform, Remediation, Slot } from '../record.ts';
 
@@ -102,6 +103,16 @@ export function troublesOf(signals: readonly Signal[]): readonly Trouble[] {
   return troubles.toSorted((left, right) => (left.signal.at < right.signal.at ? -1 : Number(left.signal.at > right.signal.at)));
 }
 
+/** So often the sweep lets time close open breakers (design section 4). */
+const SWEEP_SECONDS = 600;
+
+/** What a claim has noted of a trouble: its slot is well again at `at`. */
+interface Recovery {
+  readonly groupId: string;
+  readonly slot: { readonly id: string; readonly memberId?: string };
+  readonly at: Timestamp;
+}
+
 /** The claims as they would have been: one state for all systems, moved along the signals' own time. */
 class Replay {
   readonly #input: BacktestInput;
@@ -109,35 +120,71 @@ class Replay {
   readonly #groups = new Map<string, Group>();
   #platform: Platform = emptyPlatform;
   #running: readonly { readonly record: Remediation; readonly endsAt: Timestamp; readonly state: 'succeeded' | 'stood-down' }[] = [];
+  #recoveries: readonly Recovery[] = [];
+  #sweptAt: Timestamp | undefined;
 
   constructor(input: BacktestInput) {
     this.#input = input;
   }
 
-  /** Ends what would have been over by now: repairs as successes, those that stood down in the pending time as such. */
+  /** Ends what would have been over by now, sweep by sweep: between two troubles the breakers close as they would have. */
   advanceTo(now: Timestamp): void {
+    for (let at = addSeconds(this.#sweptAt ?? now, SWEEP_SECONDS); at <= now; at = addSeconds(at, SWEEP_SECONDS)) {
+      this.#endUntil(at);
+      this.#settle(at);
+      this.#sweptAt = at;
+    }
+    this.#sweptAt ??= now;
+    this.#endUntil(now);
+  }
+
+  /** Ends repairs as successes, those that stood down in the pending time as such; what recovered is counted as unhealthy no longer. */
+  #endUntil(now: Timestamp): void {
     const over = this.#running.filter(({ endsAt }) => endsAt <= now);
     this.#running = this.#running.filter(({ endsAt }) => endsAt > now);
     for (const { record, endsAt, state } of over) this.#release({ ...record, state, timing: { ...record.timing, endedAt: endsAt } });
+    const recovered = this.#recoveries.filter(({ at }) => at <= now);
+    this.#recoveries = this.#recoveries.filter(({ at }) => at > now);
+    for (const { groupId, slot } of recovered) this.#changeGroup(groupId, (group) => calmed(group, slot));
   }
 
   #release(record: Remediation): void {
-    const [slot, group] = [this.#slots.get(record.slotId), this.#groups.get(record.groupId)];
+    const slot = this.#slots.get(record.slotId);
     if (slot !== undefined) this.#slots.set(slot.id, releaseSlot(slot, record));
-    if (group !== undefined) this.#groups.set(group.id, calmed(releaseGroup(group, record), record.slotId));
+    this.#changeGroup(record.groupId, (group) => releaseGroup(group, record));
     this.#platform = releasePlatform(this.#platform, record);
   }
 
+  #changeGroup(groupId: string, change: (group: Group) => Group): void {
+    const group = this.#groups.get(groupId);
+    if (group !== undefined) this.#groups.set(groupId, change(group));
+  }
+
+  /** As the sweep does it: time closes breakers, and opens none. */
+  #settle(now: Timestamp): void {
+    const { policies, systems } = this.#input.catalog;
+    if (isBreakerOpen(this.#platform.breaker)) {
+      const minimum = Math.min(...policies.map(({ spec }) => spec.caps.platformUnhealthySystems));
+      this.#platform = nextPlatform(this.#platform, systems.length, undefined, minimum, now);
+    }
+    for (const group of [...this.#groups.values()].filter(({ breaker }) => isBreakerOpen(breaker))) {
+      const policy = policies.find(({ spec }) => group.id.startsWith(`${spec.system}/`));
+      if (policy !== undefined) this.#groups.set(group.id, settled(group, policy, this.#input.membersOf(group.id), now));
+    }
+  }
+
   claim(place: BacktestPlace, policy: RemediationPolicy, trouble: Trouble): Judged {
-    const { signal } = trouble;
+    const { signal, endedAt } = trouble;
     const before = this.#stateOf(place, signal);
-    if (before.slot.remediationId !== undefined)
-      return { verdict: 'under-repair', guardrail: null, reason: `The repair that ${before.slot.remediationId} had begun was still running` };
     const id = `rem-${signal.at}-${place.slotId}`;
     const { systems } = this.#input.catalog;
     const rule = { policy, groupMembers: this.#input.membersOf(before.group.id), systemsInCatalog: systems.length, ...memberOf(place) };
     const decision = decideClaim(before, rule, id, signal.at);
     this.#keep(decision.state);
+    if (endedAt !== undefined)
+      this.#recoveries = [...this.#recoveries, { groupId: before.group.id, slot: { id: place.slotId, ...memberOf(place) }, at: endedAt }];
+    if (before.slot.remediationId !== undefined)
+      return { verdict: 'under-repair', guardrail: null, reason: `The repair that ${before.slot.remediationId} had begun was still running` };
     if (decision.kind === 'refuse') return { verdict: 'vetoed', guardrail: decision.guardrail, reason: decision.reason };
     const record = this.#recordOf(place, policy, signal, id, decision.attempt);
     return (
@@ -192,8 +239,13 @@ class Replay {
   }
 }
 
-function calmed(group: Group, slotId: string): Group {
-  return { ...group, unhealthy: group.unhealthy.filter((entry) => entry.slotId !== slotId) };
+function calmed(group: Group, slot: Recovery['slot']): Group {
+  return { ...group, unhealthy: group.unhealthy.filter((entry) => !isTroubleOf(entry, slot)) };
+}
+
+function settled(group: Group, { spec: { caps, cooldownSeconds } }: RemediationPolicy, members: number, now: Timestamp): Group {
+  const { maxUnhealthyPercent } = caps;
+  return { ...group, breaker: nextBreaker(group.breaker, { members, unhealthy: group.unhealthy.length }, { maxUnhealthyPercent, cooldownSeconds }, now) };
 }
 
 const memberOf = ({ memberId }: Pick<BacktestPlace, 'memberId'>): { readonly memberId?: string } => (memberId === undefined ? {} : { memberId });

@@ -1,11 +1,12 @@
 import type { MaintenanceWindow, RemediationPolicy, System } from '../../catalog/schema.ts';
 import type { Hasher } from '../../environment/ports.ts';
+import { present } from '../../environment/present.ts';
 import { keys } from '../../records/keys.ts';
 import { readRecord } from '../../records/record-type.ts';
 import { buildRemediation } from '../admission/admit.ts';
 import { closedBreaker } from '../guardrails/breaker.ts';
 import { replacementRowOf } from '../guardrails/capability.ts';
-import { decideClaim, emptyPlatform } from '../admission/claim.ts';
+import { type ClaimState, decideClaim, emptyPlatform } from '../admission/claim.ts';
 import { evaluateGuardrails, type GuardrailFacts, type GuardrailVerdict } from '../guardrails/guardrails.ts';
 import type { Capture } from '../surroundings/capture.ts';
 import { keptOf } from './kept.ts';
@@ -44,7 +45,8 @@ export interface Plan {
 export interface PlanRequest {
   readonly system: System;
   readonly policy: RemediationPolicy;
-  readonly slot: { readonly id: string; readonly groupId: string; readonly instanceId: string };
+  /** `memberId`: the slot is shared by members of an Auto Scaling group, and the plan is for this one. */
+  readonly slot: { readonly id: string; readonly groupId: string; readonly instanceId: string; readonly memberId?: string };
   readonly trigger: Remediation['trigger'];
   readonly groupMembers: number;
   readonly systemsInCatalog: number;
@@ -64,7 +66,6 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
   const facts = await readFacts(context, claim.facts);
   const { verdicts } = evaluateGuardrails(facts);
   const capture = await bestCapture(context);
-  const refusal = claim.refusal === undefined ? [] : [claim.refusal];
   const image = facts.image.isKnown && facts.image.value.kind === 'chosen' ? facts.image.value.imageId : null;
   const way = wayOf(facts.path);
   const isByGroup = way.path === 'group-member';
@@ -84,8 +85,11 @@ export async function planReplacement(ports: ObservePorts, hasher: Hasher, reque
     guardrails: verdicts,
     preflight,
     wouldStop: [
-      ...refusal,
-      ...verdicts.filter(({ verdict }) => verdict !== 'pass').map(({ name, reason }) => `${name}: ${reason}`),
+      ...claim.refusals.map(({ guardrail, reason }) => `${guardrail}: ${reason}`),
+      // What the claim would be refused for is not said twice.
+      ...verdicts
+        .filter(({ name, verdict }) => verdict !== 'pass' && !claim.refusals.some(({ guardrail }) => guardrail === name))
+        .map(({ name, reason }) => `${name}: ${reason}`),
       // What the operator may not read is shown, and no verdict: the repair reads it with permissions of its own.
       ...preflight.filter(({ verdict }) => verdict === 'stop').map(({ name, reason }) => `preflight, ${name}: ${reason}`),
     ],
@@ -129,14 +133,31 @@ const known = <Value>(value: Value): { readonly isKnown: true; readonly value: V
 /** The claim as it would be decided, without writing it. */
 async function rehearseClaim({ store, scope, clock }: ObservePorts, request: PlanRequest, record: Remediation) {
   const { slot: place, system } = request;
+  const { id, groupId, instanceId, memberId } = place;
   const [slot, group, platform] = [
-    (await readRecord(store, slotType, keys.slot(scope, place.id)))?.body ?? { ...place, system: system.metadata.name, retiredInstanceIds: [], attempts: [] },
-    (await readRecord(store, groupType, keys.group(scope, place.groupId)))?.body ?? { id: place.groupId, inFlight: [], unhealthy: [], breaker: closedBreaker },
+    (await readRecord(store, slotType, keys.slot(scope, id)))?.body ?? {
+      id,
+      groupId,
+      instanceId,
+      system: system.metadata.name,
+      retiredInstanceIds: [],
+      attempts: [],
+    },
+    (await readRecord(store, groupType, keys.group(scope, groupId)))?.body ?? { id: groupId, inFlight: [], unhealthy: [], breaker: closedBreaker },
     (await readRecord(store, platformType, keys.platform(scope)))?.body ?? emptyPlatform,
   ];
-  const decision = decideClaim({ slot, group, platform }, request.request === undefined ? request : { ...request, course: 'replace' }, record.id, clock.now());
+  const rule = { ...request, ...present({ memberId, course: request.request === undefined ? undefined : ('replace' as const) }) };
+  const decision = decideClaim({ slot, group, platform }, rule, record.id, clock.now());
+  const { state, refusals } =
+    decision.kind === 'claim' ? { state: decision.state, refusals: [] } : { state: placed(decision.state, record.id), refusals: [decision] };
+  return { facts: { slot: known(state.slot), group: known(state.group), platform: known(state.platform) }, refusals };
+}
+
+/** A claim that is refused takes no place; the guardrails behind it are asked as if it had, or they would only say that it has none. */
+function placed({ slot, group, platform }: ClaimState, remediationId: string): ClaimState {
   return {
-    facts: { slot: known(decision.state.slot), group: known(decision.state.group), platform: known(decision.state.platform) },
-    refusal: decision.kind === 'refuse' ? `${decision.guardrail}: ${decision.reason}` : undefined,
+    slot: { remediationId, ...slot },
+    group: { ...group, inFlight: [...group.inFlight, remediationId] },
+    platform: { ...platform, inFlight: [...platform.inFlight, remediationId] },
   };
 }

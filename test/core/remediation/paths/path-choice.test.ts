@@ -38,6 +38,8 @@ function factsOf(given: Case): PathFacts {
   };
 }
 
+const reasonOf = (given: Case): string => choosePath(factsOf(given)).reason;
+
 /** `path then next, next` or `none`. */
 function chosen(given: Case): string {
   const choice = choosePath(factsOf(given));
@@ -104,8 +106,10 @@ describe('the choice of a path', () => {
 
   it('says why, and what it left out and why', () => {
     const choice = choosePath(factsOf({ spec: wholeLadder, status: instanceFails }));
-    expect(choice).toMatchObject({
+    expect(choice).toEqual({
       kind: 'chosen',
+      path: 'reboot',
+      nextPaths: ['root-swap', 'replace'],
       reason: 'a reboot keeps everything but what is in memory; left out: restart (its Systems Manager agent does not answer)',
       skipped: [
         { path: 'native-recovery', reason: 'its system check does not fail' },
@@ -114,8 +118,50 @@ describe('the choice of a path', () => {
     });
   });
 
+  it('leaves a member to its group, without a word of any step', () => {
+    expect(choosePath(factsOf({ spec: wholeLadder, facts: { isGroupMember: true } }))).toEqual({
+      kind: 'chosen',
+      path: 'group-member',
+      reason: 'its Auto Scaling group replaces its own members',
+      nextPaths: [],
+      skipped: [],
+    });
+  });
+
+  it('takes what a person asked for, and says so', () => {
+    expect(choosePath(factsOf({ spec: wholeLadder, status: systemFails, facts: { isRequested: true } }))).toEqual({
+      kind: 'chosen',
+      path: 'replace',
+      reason: 'a person asked for it: a full replacement, launched first',
+      nextPaths: [],
+      skipped: [],
+    });
+  });
+
+  it('says of every step why it cannot help where none can', () => {
+    expect(choosePath(factsOf({ spec: { ladder: ['restart', 'reboot'] }, instance: { state: 'stopped' } }))).toEqual({
+      kind: 'none',
+      reason:
+        'No step of the ladder can help: native-recovery (the instance is stopped, not running), restart (the instance is stopped, not running), reboot (the instance is stopped, not running)',
+      skipped: ['native-recovery', 'restart', 'reboot'].map((path) => ({ path, reason: 'the instance is stopped, not running' })),
+    });
+  });
+
+  it('tells of native recovery that was left out only where the host fails', () => {
+    expect(reasonOf({})).toBe('a full replacement, launched first');
+    expect(reasonOf({ status: systemFails, capability: { isRecoveredByEc2: false, recoveryReason: 'its type is not supported' } })).toBe(
+      'a full replacement, launched first; left out: native-recovery (EC2 does not recover it by itself: its type is not supported)',
+    );
+    expect(reasonOf({ status: status('impaired', 'ok', '2026-11-21T08:50:00.000Z') })).toBe(
+      'a full replacement, launched first; left out: native-recovery (the time for native recovery was over at 2026-11-21T09:00:00.000Z)',
+    );
+    expect(reasonOf({ instance: { state: 'stopped' } })).toBe('a full replacement, launched first');
+  });
+
   it('gives EC2 ten minutes since the first failed check, not since now (design section 7)', () => {
     expect(nativeRecoveryUntil(systemFails, webPolicy().spec, NOW)).toBe('2026-11-21T09:05:00.000Z');
+    expect(nativeRecoveryUntil(undefined, webPolicy().spec, NOW)).toBe('2026-11-21T09:10:00.000Z');
+    expect(nativeRecoveryUntil({ instanceId: 'i-1', system: 'impaired', instance: 'ok' }, webPolicy().spec, NOW)).toBe('2026-11-21T09:10:00.000Z');
     expect(choosePath(factsOf({ status: systemFails }))).toMatchObject({
       reason: 'its system check fails, and EC2 may recover it by itself until 2026-11-21T09:05:00.000Z',
     });
@@ -124,6 +170,8 @@ describe('the choice of a path', () => {
   it('puts the root swap right before the replacement where identity must be kept', () => {
     expect(ladderOf({ ladder: ['reboot', 'replace'], keepIdentity: true })).toEqual(['reboot', 'root-swap', 'replace']);
     expect(ladderOf({ ladder: ['reboot'], keepIdentity: true })).toEqual(['reboot']);
+    expect(ladderOf({ ladder: ['reboot', 'replace'], keepIdentity: false })).toEqual(['reboot', 'replace']);
+    expect(ladderOf({ ladder: ['root-swap', 'reboot', 'replace', 'restart'], keepIdentity: true })).toEqual(['root-swap', 'reboot', 'replace']);
   });
 
   it('never takes a step twice, never one that the policy does not name, and nothing after a replacement', () => {
@@ -153,6 +201,74 @@ describe('the choice of a path', () => {
   });
 });
 
+const rowOf = (path: (typeof pathRows)[number]['path']) => {
+  const found = pathRows.find((row) => row.path === path);
+  if (found === undefined) throw new Error(`no row ${path}`);
+  return found;
+};
+
+describe('what is said of a step', () => {
+  const gone: Case = { facts: { instance: undefined, status: undefined, capability: undefined } };
+  const onBadHost = 'its system check fails: the trouble is the host, which this would not change';
+  const notRunning = 'the instance is stopped, not running';
+  const stopped: Case = { instance: { state: 'stopped' }, status: instanceFails };
+
+  it.each<readonly [path: (typeof pathRows)[number]['path'], given: Case, problem: string | undefined]>([
+    ['group-member', {}, 'it belongs to no Auto Scaling group'],
+    ['group-member', { facts: { isGroupMember: true } }, undefined],
+    ['native-recovery', gone, 'the instance is gone, not running'],
+    ['native-recovery', stopped, notRunning],
+    ['native-recovery', {}, 'its system check does not fail'],
+    ['native-recovery', { facts: { status: undefined } }, 'its system check does not fail'],
+    ['native-recovery', { status: systemFails }, undefined],
+    ['native-recovery', { status: systemFails, facts: { capability: undefined } }, 'EC2 does not recover it by itself: the instance is gone'],
+    ['native-recovery', { status: systemFails, capability: { isRecoveredByEc2: false, recoveryReason: 'no' } }, 'EC2 does not recover it by itself: no'],
+    ['restart', stopped, notRunning],
+    ['restart', { status: systemFails, spec: wholeLadder, capability: online }, onBadHost],
+    ['restart', { capability: online }, 'the policy declares no restartProcess'],
+    ['restart', { spec: wholeLadder }, 'its Systems Manager agent does not answer'],
+    ['restart', { spec: wholeLadder, facts: { capability: undefined } }, 'its Systems Manager agent does not answer'],
+    ['restart', { spec: wholeLadder, capability: online, facts: { status: undefined } }, undefined],
+    ['reboot', stopped, notRunning],
+    ['reboot', { status: systemFails }, onBadHost],
+    ['reboot', {}, undefined],
+    ['root-swap', stopped, notRunning],
+    ['root-swap', { status: systemFails }, onBadHost],
+    ['root-swap', {}, 'its instance check does not fail: a new root would not help'],
+    ['root-swap', { facts: { status: undefined } }, 'its instance check does not fail: a new root would not help'],
+    ['root-swap', { status: instanceFails, instance: { rootDeviceType: 'instance-store' } }, 'its root is not on EBS'],
+    ['root-swap', { status: instanceFails, capability: { isBareMetal: true } }, 'it is a bare-metal instance, whose root EC2 does not replace'],
+    [
+      'root-swap',
+      { status: instanceFails, capability: { hasProductCode: true } },
+      'its image has a product code, so its root is only replaced from the same product',
+    ],
+    ['root-swap', { status: instanceFails, facts: { capability: undefined } }, undefined],
+    ['replace', gone, undefined],
+    ['replace', { instance: { rootDeviceType: 'instance-store' } }, undefined],
+    [
+      'replace',
+      { instance: { rootDeviceType: 'instance-store' }, facts: { isFenced: true } },
+      'Its root is on instance store, so it cannot be stopped, and its system may not run two at once',
+    ],
+  ])('%s, asked of %j: %s', (path, given, problem) => {
+    expect(rowOf(path).problem(factsOf(given))).toBe(problem);
+  });
+
+  it.each<readonly [path: (typeof pathRows)[number]['path'], given: Case, reason: string]>([
+    ['group-member', {}, 'its Auto Scaling group replaces its own members'],
+    ['native-recovery', { status: systemFails }, 'its system check fails, and EC2 may recover it by itself until 2026-11-21T09:05:00.000Z'],
+    ['restart', { spec: wholeLadder }, 'restarting web is the gentlest step of the ladder that can help'],
+    ['restart', {}, 'restarting the service is the gentlest step of the ladder that can help'],
+    ['reboot', {}, 'a reboot keeps everything but what is in memory'],
+    ['root-swap', {}, 'its identity must be kept, and only its instance check fails: a new root volume can help'],
+    ['replace', {}, 'a full replacement, launched first'],
+    ['replace', { facts: { isFenced: true } }, 'a full replacement, the old instance stopped first'],
+  ])('%s, where it can help %j: %s', (path, given, reason) => {
+    expect(rowOf(path).reason(factsOf(given))).toBe(reason);
+  });
+});
+
 describe('the table of capabilities', () => {
   const plain = { instance: instanceFacts(), isGroupMember: false, isFenced: false, capability: plainCapability };
   const cases = [
@@ -178,12 +294,74 @@ describe('the table of capabilities', () => {
 describe('the next step of the ladder', () => {
   it('waits for EC2 when the host has begun to fail meanwhile, and goes on after its time', () => {
     const failing = factsOf({ status: systemFails, spec: wholeLadder });
-    expect(chooseNextStep(failing, ['replace'])).toMatchObject({ kind: 'chosen', path: 'native-recovery', nextPaths: ['replace'] });
+    expect(chooseNextStep(failing, ['replace'])).toEqual({
+      kind: 'chosen',
+      path: 'native-recovery',
+      reason: 'its system check fails, and EC2 may recover it by itself until 2026-11-21T09:05:00.000Z',
+      nextPaths: ['replace'],
+      skipped: [],
+    });
+    const over = 'the time for native recovery was over at 2026-11-21T08:50:00.000Z';
     const late = factsOf({ status: status('impaired', 'impaired', '2026-11-21T08:40:00.000Z'), spec: wholeLadder });
-    expect(chooseNextStep(late, ['replace'])).toMatchObject({ kind: 'chosen', path: 'replace' });
+    expect(chooseNextStep(late, ['replace'])).toEqual({
+      kind: 'chosen',
+      path: 'replace',
+      reason: `a full replacement, launched first; left out: native-recovery (${over})`,
+      nextPaths: [],
+      skipped: [{ path: 'native-recovery', reason: over }],
+    });
+  });
+
+  it('asks for native recovery once, also where it is still to come', () => {
+    const failing = factsOf({ status: systemFails, spec: wholeLadder });
+    expect(chooseNextStep(failing, ['native-recovery', 'replace'])).toMatchObject({ path: 'native-recovery', nextPaths: ['replace'] });
+    expect(chooseNextStep(factsOf({ status: systemFails, facts: { isRequested: true } }), ['replace'])).toMatchObject({ path: 'replace', nextPaths: [] });
   });
 
   it('says nothing of EC2 while the host is well', () => {
-    expect(chooseNextStep(factsOf({ status: instanceFails, spec: wholeLadder }), ['root-swap', 'replace'])).toMatchObject({ path: 'root-swap', skipped: [] });
+    expect(chooseNextStep(factsOf({ status: instanceFails, spec: wholeLadder }), ['root-swap', 'replace'])).toEqual({
+      kind: 'chosen',
+      path: 'root-swap',
+      reason: 'its identity must be kept, and only its instance check fails: a new root volume can help',
+      nextPaths: ['replace'],
+      skipped: [],
+    });
+  });
+
+  it('is the first that can help now; what was passed over is told, and what follows is asked when its turn comes', () => {
+    const steps = ['restart', 'root-swap', 'reboot', 'restart', 'replace'] as const;
+    const problems = [
+      { path: 'restart', reason: 'its Systems Manager agent does not answer' },
+      { path: 'root-swap', reason: 'its instance check does not fail: a new root would not help' },
+    ];
+    expect(chooseNextStep(factsOf({ spec: wholeLadder }), steps)).toEqual({
+      kind: 'chosen',
+      path: 'reboot',
+      reason:
+        'a reboot keeps everything but what is in memory; left out: restart (its Systems Manager agent does not answer), root-swap (its instance check does not fail: a new root would not help)',
+      nextPaths: ['restart', 'replace'],
+      skipped: problems,
+    });
+  });
+
+  it('is none where no step that is left can help, or where none is left', () => {
+    expect(chooseNextStep(factsOf({ spec: wholeLadder }), ['restart'])).toEqual({
+      kind: 'none',
+      reason: 'No step that is left can help: restart (its Systems Manager agent does not answer)',
+      skipped: [{ path: 'restart', reason: 'its Systems Manager agent does not answer' }],
+    });
+    expect(chooseNextStep(factsOf({}), [])).toMatchObject({ kind: 'none', skipped: [] });
+  });
+
+  it('is never one that only a person asks for', () => {
+    expect(chooseNextStep(factsOf({}), ['revert', 'drill', 'replace'])).toMatchObject({ kind: 'chosen', path: 'replace', nextPaths: [], skipped: [] });
+  });
+
+  it('is none for what has become a member of an Auto Scaling group meanwhile', () => {
+    expect(chooseNextStep(factsOf({ facts: { isGroupMember: true } }), ['replace'])).toEqual({
+      kind: 'none',
+      reason: 'It belongs to an Auto Scaling group now, which replaces its own members',
+      skipped: [],
+    });
   });
 });

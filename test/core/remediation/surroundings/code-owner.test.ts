@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { composeDriftMessage } from '../../../../core/incidents/messages/drift.ts';
-import { codeOwnerOf } from '../../../../core/remediation/surroundings/code-owner.ts';
+import { type CodeOwner, codeOwnerOf, driftAdvice } from '../../../../core/remediation/surroundings/code-owner.ts';
 import { remediationOf } from '../builders.ts';
 import { createWorld, OLD, play, startOld, webTarget } from '../world.ts';
 
 describe('who describes an instance as code', () => {
-  it.each([
+  it.each<readonly [tags: Readonly<Record<string, string>>, owner: CodeOwner | undefined]>([
     [
       { 'aws:cloudformation:stack-name': 'shop', 'aws:cloudformation:logical-id': 'Web3' },
       { tool: 'CloudFormation', reference: 'stack shop, logical id Web3' },
@@ -21,9 +21,30 @@ describe('who describes an instance as code', () => {
       { tool: 'CloudFormation', reference: 'stack s' },
     ],
     [{ tf_workspace: 'prod' }, { tool: 'Terraform', reference: 'workspace prod' }],
+    [
+      { 'terraform:workspace': 'prod', 'terraform:resource': 'aws_instance.web' },
+      { tool: 'Terraform', reference: 'workspace prod, address aws_instance.web' },
+    ],
+    [{ 'Terraform-Workspace': 'stage' }, { tool: 'Terraform', reference: 'workspace stage' }],
+    [{ 'terraform-address': 'aws_instance.db' }, { tool: 'Terraform', reference: 'address aws_instance.db' }],
+    ...['managed-by', 'managedby', 'managed_by', 'Provisioner', 'CreatedBy', 'created-by'].map(
+      (key) => [{ [key]: 'TERRAFORM' }, { tool: 'Terraform', reference: 'no workspace or address in its tags' }] as const,
+    ),
+    [{ Terraform: 'True' }, { tool: 'Terraform', reference: 'no workspace or address in its tags' }],
+    [{ 'aws:cloudformation:logical-id': 'Web3' }, undefined],
     [{ Name: 'web', ManagedBy: 'hand', terraform: 'false' }, undefined],
+    [{}, undefined],
   ])('of tags %j is %j', (tags, owner) => {
     expect(codeOwnerOf(tags)).toEqual(owner);
+  });
+
+  it('is told what to do so that neither tool undoes the replacement', () => {
+    expect(driftAdvice).toEqual({
+      CloudFormation:
+        'Import the new instance into the stack, or remove the resource with DeletionPolicy Retain, before the next update: an update would see the old one as it is.',
+      Terraform:
+        'Run "terraform state rm" for the old instance and "terraform import" for the new one before the next apply: an apply would start or recreate the old one.',
+    });
   });
 
   it('is told once which instance took the place, and what to do before the next apply', () => {
