@@ -43,7 +43,6 @@ export function evidenceItem(name: string, text: string, keep: 'beginning' | 'en
 }
 
 function cutTo(text: string, maxBytes: number, keep: 'beginning' | 'end'): string {
-  if (utf8Bytes(text) <= maxBytes) return text;
   // A character has at most 4 bytes in UTF-8, a UTF-16 unit at most 3; counted exactly only near the bound.
   let length = maxBytes;
   for (;;) {

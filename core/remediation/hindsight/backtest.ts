@@ -76,6 +76,7 @@ export const notEvaluated: readonly string[] = [
   'opt-in and provenance: tags and images of that time are not known',
   'image choice and preflight: they depend on what is approved and available at that moment',
   'a contradicting healthy target',
+  'the breakers of shared causes (zone, image, deployment), and repairs that are tried again by themselves',
 ];
 
 /** A firing signal with the moment its trouble ended. */
@@ -84,11 +85,13 @@ interface Trouble {
   readonly endedAt: Timestamp | undefined;
 }
 
-const keyOf = (signal: Signal): string => [signal.kind, placeOfSubject(signal.subject), signal.rule].join('\n');
+const keyOf = (signal: Signal): string => JSON.stringify([signal.kind, placeOfSubject(signal.subject), signal.rule]);
+
+const byTime = (left: Signal, right: Signal): number => secondsBetween(right.at, left.at);
 
 /** Pairs every first firing with the next resolve of the same rule and subject. */
 export function troublesOf(signals: readonly Signal[]): readonly Trouble[] {
-  const sorted = signals.toSorted((left, right) => (left.at < right.at ? -1 : Number(left.at > right.at)));
+  const sorted = signals.toSorted(byTime);
   const open = new Map<string, Signal>();
   const troubles: Trouble[] = [];
   for (const signal of sorted) {
@@ -100,7 +103,7 @@ export function troublesOf(signals: readonly Signal[]): readonly Trouble[] {
     }
   }
   troubles.push(...[...open.values()].map((signal) => ({ signal, endedAt: undefined })));
-  return troubles.toSorted((left, right) => (left.signal.at < right.signal.at ? -1 : Number(left.signal.at > right.signal.at)));
+  return troubles.toSorted((left, right) => byTime(left.signal, right.signal));
 }
 
 /** So often the sweep lets time close open breakers (design section 4). */
@@ -109,7 +112,7 @@ const SWEEP_SECONDS = 600;
 /** What a claim has noted of a trouble: its slot is well again at `at`. */
 interface Recovery {
   readonly groupId: string;
-  readonly slot: { readonly id: string; readonly memberId?: string };
+  readonly slot: { readonly id: string; readonly memberId: string | undefined };
   readonly at: Timestamp;
 }
 
@@ -167,7 +170,8 @@ class Replay {
       const minimum = Math.min(...policies.map(({ spec }) => spec.caps.platformUnhealthySystems));
       this.#platform = nextPlatform(this.#platform, systems.length, undefined, minimum, now);
     }
-    for (const group of [...this.#groups.values()].filter(({ breaker }) => isBreakerOpen(breaker))) {
+    // A closed one stays closed: since the claim that looked at it last the group can only have become better.
+    for (const group of this.#groups.values()) {
       const policy = policies.find(({ spec }) => group.id.startsWith(`${spec.system}/`));
       if (policy !== undefined) this.#groups.set(group.id, settled(group, policy, this.#input.membersOf(group.id), now));
     }
@@ -178,11 +182,11 @@ class Replay {
     const before = this.#stateOf(place, signal);
     const id = `rem-${signal.at}-${place.slotId}`;
     const { systems } = this.#input.catalog;
-    const rule = { policy, groupMembers: this.#input.membersOf(before.group.id), systemsInCatalog: systems.length, ...memberOf(place) };
+    const rule = { policy, groupMembers: this.#input.membersOf(before.group.id), systemsInCatalog: systems.length, ...present({ memberId: place.memberId }) };
     const decision = decideClaim(before, rule, id, signal.at);
     this.#keep(decision.state);
     if (endedAt !== undefined)
-      this.#recoveries = [...this.#recoveries, { groupId: before.group.id, slot: { id: place.slotId, ...memberOf(place) }, at: endedAt }];
+      this.#recoveries = [...this.#recoveries, { groupId: before.group.id, slot: { id: place.slotId, memberId: place.memberId }, at: endedAt }];
     if (before.slot.remediationId !== undefined)
       return { verdict: 'under-repair', guardrail: null, reason: `The repair that ${before.slot.remediationId} had begun was still running` };
     if (decision.kind === 'refuse') return { verdict: 'vetoed', guardrail: decision.guardrail, reason: decision.reason };
@@ -199,10 +203,9 @@ class Replay {
 
   /** Gives a verdict only for what ends by itself in the pending time. */
   #begin(record: Remediation, { system }: BacktestPlace, { spec }: RemediationPolicy, { signal, endedAt }: Trouble): Judged | undefined {
-    const lasted = endedAt === undefined ? Number.POSITIVE_INFINITY : secondsBetween(signal.at, endedAt);
-    if (endedAt !== undefined && lasted < spec.pendingSeconds) {
+    if (endedAt !== undefined && secondsBetween(signal.at, endedAt) < spec.pendingSeconds) {
       this.#running = [...this.#running, { record, endsAt: endedAt, state: 'stood-down' }];
-      const reason = `It was over after ${Math.round(lasted)} s, within the pending time of ${spec.pendingSeconds} s`;
+      const reason = `It was over after ${Math.round(secondsBetween(signal.at, endedAt))} s, within the pending time of ${spec.pendingSeconds} s`;
       return { verdict: 'recovered-by-itself', guardrail: 'pending duration', reason };
     }
     const endsAt = addSeconds(signal.at, this.#input.repairSecondsOf(system) + spec.verifiedAfterSeconds);
@@ -210,9 +213,9 @@ class Replay {
     return undefined;
   }
 
-  #recordOf({ system, slotId, role, ...place }: BacktestPlace, policy: RemediationPolicy, signal: Signal, id: string, attempt: number): Remediation {
+  #recordOf({ system, slotId, role, memberId }: BacktestPlace, policy: RemediationPolicy, signal: Signal, id: string, attempt: number): Remediation {
     const trigger = { kind: signal.kind, rule: signal.rule, fingerprint: id, at: signal.at, summary: signal.summary };
-    const slot = { id: slotId, groupId: groupIdOf(system.metadata.name, role), instanceId: signal.subject.id, ...memberOf(place) };
+    const slot = { id: slotId, groupId: groupIdOf(system.metadata.name, role), instanceId: signal.subject.id, ...present({ memberId }) };
     return buildRemediation(this.#input, { system, policy, slot, trigger, incidentId: 'inc-backtest' }, id, attempt, signal.at, 0);
   }
 
@@ -248,8 +251,6 @@ function settled(group: Group, { spec: { caps, cooldownSeconds } }: RemediationP
   return { ...group, breaker: nextBreaker(group.breaker, { members, unhealthy: group.unhealthy.length }, { maxUnhealthyPercent, cooldownSeconds }, now) };
 }
 
-const memberOf = ({ memberId }: Pick<BacktestPlace, 'memberId'>): { readonly memberId?: string } => (memberId === undefined ? {} : { memberId });
-
 /**
  * Known without a look at the instance: a member goes through its group; and where the ladder has the full replacement only and nothing is
  * waited for, that is the way. All else depends on status checks and agents of that moment.
@@ -259,9 +260,6 @@ function pathOf({ memberId }: BacktestPlace, { spec }: RemediationPolicy): PathN
   const isOnlyWay = ladderOf(spec).every((step) => step === 'replace') && spec.nativeRecoverySeconds === 0;
   return isOnlyWay ? 'replace' : undefined;
 }
-
-/** Severities for which somebody is paged when no repair comes. */
-const isLoud = ({ severity }: Signal): boolean => severity === 'critical' || severity === 'high';
 
 function judge(input: BacktestInput, replay: Replay, trouble: Trouble, place: BacktestPlace | undefined): Judged {
   const { signal } = trouble;
@@ -287,8 +285,8 @@ function episodeOf(input: BacktestInput, replay: Replay, trouble: Trouble): Back
     place: place?.slotId ?? placeOfSubject(signal.subject),
     rule: signal.rule,
     ...judged,
-    // Critical pages at once, repair or not (design section 2).
-    isPaged: signal.severity === 'critical' || (isLoud(signal) && !quietVerdicts.includes(judged.verdict)),
+    // Critical pages at once, repair or not; high where no repair comes (design section 2).
+    isPaged: signal.severity === 'critical' || (signal.severity === 'high' && !quietVerdicts.includes(judged.verdict)),
     lastedSeconds,
     savedSeconds: place === undefined ? null : savedSeconds(judged.verdict, lastedSeconds, input.repairSecondsOf(place.system)),
   };

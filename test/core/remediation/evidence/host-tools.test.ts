@@ -143,7 +143,7 @@ describe('what the script wrote', () => {
   });
 
   it('keeps the first of two parts of a name, and says when a tool had nothing to say', () => {
-    const { items } = readHostReport([part('vmstat', ''), part('ss', 'mine'), part('ss', 'forged')].join('\n'), none);
+    const { items } = readHostReport([part('vmstat', ''), part('ss', 'mine'), part('ss', 'forged'), part('ss ', 'forged too')].join('\n'), none);
     expect(items.map(({ name, text }) => [name, text])).toEqual([
       ['vmstat', '(nothing)'],
       ['ss', 'mine'],

@@ -70,6 +70,23 @@ const nothing = {
 /** Of a trouble that lasts so long. */
 const verdictAfter = (seconds: number) => run([signal('firing', 0), signal('resolved', seconds)]).episodes[0]?.verdict;
 
+/** Ten systems of one instance each; the policy of the last is the strictest. */
+function manySystems([minimum = 6, strictest = 6]: readonly number[]) {
+  const systems = Array.from({ length: 10 }, (_, index) => ({ ...webSystem(), metadata: { name: `system-${index}`, labels: {} } }));
+  const policies = systems.map(({ metadata }, index) => {
+    const { spec, ...policy } = webPolicy();
+    const caps = { ...spec.caps, maxInFlight: 100, maxStartsPerHour: 100, platformUnhealthySystems: index === 9 ? strictest : minimum };
+    return { ...policy, metadata, spec: { ...spec, system: metadata.name, caps } };
+  });
+  return {
+    catalog: { formatVersion: 1 as const, systems, policies, routes: [], objectives: [], services: [] },
+    placeOf: ({ subject }: Signal) => {
+      const system = systems.find(({ metadata }) => metadata.name === subject.id);
+      return system === undefined ? undefined : { system, slotId: `${subject.id}/1`, role: 'web' };
+    },
+  };
+}
+
 describe('what a policy would have done', () => {
   it('replaces what lasted, and says how much sooner it would have been well again', () => {
     expect(run([signal('firing', 0), signal('resolved', 3600)])).toEqual({
@@ -80,6 +97,7 @@ describe('what a policy would have done', () => {
         'opt-in and provenance: tags and images of that time are not known',
         'image choice and preflight: they depend on what is approved and available at that moment',
         'a contradicting healthy target',
+        'the breakers of shared causes (zone, image, deployment), and repairs that are tried again by themselves',
       ],
     });
   });
@@ -228,34 +246,81 @@ describe('what a policy would have done', () => {
     ]);
   });
 
+  it('counts another slot as unhealthy all the same when one recovers, and a new trouble of that one again', () => {
+    // Of four at most two may be unhealthy. The second is never heard of again, and counts until the end.
+    const signals = [
+      signal('firing', 0),
+      signal('firing', 10, 'i-2'),
+      signal('resolved', 30),
+      signal('firing', 40, 'i-3'),
+      signal('firing', 1500, 'i-4'),
+      signal('firing', 1501, 'i-5'),
+      signal('firing', 2500, 'i-6'),
+    ];
+    expect(run(signals, { membersOf: () => 4 }).episodes.map(({ verdict, reason }) => [verdict, reason])).toEqual([
+      ['recovered-by-itself', 'It was over after 30 s, within the pending time of 60 s'],
+      ['vetoed', '1 remediations run in the group, at most 1 may'],
+      ['would-replace', 'Admitted'],
+      ['would-replace', 'Admitted'],
+      ['vetoed', '1 remediations run in the group, at most 1 may'],
+      ['would-replace', 'Admitted as the one probe of an open circuit breaker'],
+    ]);
+  });
+
+  it('counts as unhealthy no longer from the very moment of its end, and only once: what fails later is a trouble of its own', () => {
+    const atOnce = [signal('firing', 0), signal('resolved', 30), signal('firing', 30, 'i-2')];
+    expect(run(atOnce, { membersOf: () => 2 }).episodes[1]).toMatchObject({ verdict: 'would-replace', reason: 'Admitted' });
+    const elsewhere = signal('firing', 30, 'i-1', { subject: { type: 'volume', id: 'vol-1' } });
+    const again = [signal('firing', 200), signal('firing', 250, 'i-2'), signal('resolved', 260, 'i-2'), signal('firing', 1101, 'i-3')];
+    const { episodes } = run([signal('firing', 0), signal('resolved', 30), elsewhere, ...again], { membersOf: () => 2 });
+    expect(episodes.at(-1)).toMatchObject({ verdict: 'would-replace', reason: 'Admitted as the one probe of an open circuit breaker' });
+  });
+
+  it('ends a repair once: the next one of the slot holds it as long as it takes', () => {
+    const signals = [signal('firing', 0), signal('resolved', 100), signal('firing', 900), signal('firing', 950, 'i-1', { rule: 'another' })];
+    expect(run([...signals, signal('firing', 960, 'i-1', { rule: 'third' })]).episodes.map(({ verdict }) => verdict)).toEqual([
+      'would-replace',
+      'would-replace',
+      'under-repair',
+      'under-repair',
+    ]);
+  });
+
   it('keeps the circuit breaker open for the cool-down after the group has calmed, as the sweep sees it', () => {
     const ids = ['i-1', 'i-2', 'i-3', 'i-4'];
     const storm = ids.flatMap((id, index) => [signal('firing', index, id), signal('resolved', 900, id)]);
     const spec = { cooldownSeconds: 1800, caps: { maxUnhealthyPercent: 10 } };
-    const nextAt = (seconds: number) => run([...storm, signal('firing', seconds, 'i-5')], { membersOf: () => 20 }, spec).episodes.at(-1)?.reason;
+    const other = webPolicy({ cooldownSeconds: 0, triggers: [{ alarm: 'billing-disk' }] });
+    const policies = [{ ...other, spec: { ...other.spec, system: 'billing' } }, webPolicy(spec)];
+    const catalog = { formatVersion: 1 as const, systems: [webSystem()], policies, routes: [], objectives: [], services: [] };
+    const nextAt = (seconds: number) => run([...storm, signal('firing', seconds, 'i-5')], { membersOf: () => 20, catalog }).episodes.at(-1)?.reason;
     // Calm since 900 s, which the sweep sees at 1,200 s; 1,800 s later it closes the breaker.
     expect(nextAt(2999)).toBe('Admitted as the one probe of an open circuit breaker');
     expect(nextAt(3000)).toBe('Admitted');
   });
 
-  it('closes the platform breaker half an hour after systems have stopped to fail', () => {
-    const systems = Array.from({ length: 7 }, (_, index) => ({ ...webSystem(), metadata: { name: `system-${index}`, labels: {} } }));
-    const policies = systems.map(({ metadata }) => {
-      const policy = webPolicy();
-      return { ...policy, metadata, spec: { ...policy.spec, system: metadata.name, caps: { ...policy.spec.caps, maxInFlight: 100, maxStartsPerHour: 100 } } };
+  it.each<readonly [what: string, minimums: readonly number[], lateSeconds: readonly number[], closesAtSeconds: number]>([
+    ['after the sweep has found few of them', [6, 6], [], 2400],
+    ['which is few by the strictest policy', [6, 1], [590, 591], 3000],
+    ['which the strictest policy closes, and never opens', [6, 1], [], 2400],
+  ])('closes the platform breaker half an hour after systems have stopped to fail, %s', (_what, minimums, lateSeconds, closesAtSeconds) => {
+    const { catalog, placeOf } = manySystems(minimums);
+    const storm = Array.from({ length: 7 }, (_, index) => [signal('firing', index, `system-${index}`), signal('resolved', 60, `system-${index}`)]).flat();
+    const late = lateSeconds.map((seconds, index) => signal('firing', seconds, `system-${index + 7}`));
+    const judged = (seconds: number) => run([...storm, ...late, signal('firing', seconds, 'system-9')], { catalog, placeOf }).episodes;
+    expect(judged(closesAtSeconds - 1)[6]).toMatchObject({
+      verdict: 'vetoed',
+      guardrail: 'platform caps',
+      reason: 'The platform breaker is open: 7 systems became unhealthy within 5 minutes',
     });
-    const catalog = { formatVersion: 1 as const, systems, policies, routes: [], objectives: [], services: [] };
-    const placeOf = ({ subject }: Signal) => {
-      const system = systems.find(({ metadata }) => metadata.name === subject.id);
-      return system === undefined ? undefined : { system, slotId: `${subject.id}/1`, role: 'web' };
-    };
-    const storm = systems.flatMap(({ metadata: { name } }, index) => [signal('firing', index, name), signal('resolved', 60, name)]);
-    const judged = (seconds: number) => run([...storm, signal('firing', seconds, 'system-0')], { catalog, placeOf }).episodes.slice(-2);
-    expect(judged(2399)).toMatchObject([
-      { verdict: 'vetoed', guardrail: 'platform caps', reason: 'The platform breaker is open: 7 systems became unhealthy within 5 minutes' },
-      { verdict: 'vetoed', guardrail: 'platform caps' },
-    ]);
-    expect(judged(2400)[1]).toMatchObject({ verdict: 'would-replace', reason: 'Admitted' });
+    expect(judged(closesAtSeconds - 1).at(-1)).toMatchObject({ verdict: 'vetoed', guardrail: 'platform caps' });
+    expect(judged(closesAtSeconds).at(-1)).toMatchObject({ verdict: 'would-replace', reason: 'Admitted' });
+  });
+
+  it('lets no sweep open the platform breaker: only what fails does', () => {
+    const { catalog, placeOf } = manySystems([6, 1]);
+    const signals = [signal('firing', 0, 'system-1'), signal('firing', 590, 'system-2'), signal('firing', 595, 'system-3'), signal('firing', 700, 'system-4')];
+    expect(run(signals, { catalog, placeOf }).episodes.map(({ reason }) => reason)).toEqual(['Admitted', 'Admitted', 'Admitted', 'Admitted']);
   });
 
   it('hears of the trouble of a member also while another one of its slot is repaired', () => {
@@ -292,6 +357,8 @@ describe('what a policy would have done', () => {
     expect(run([alarm('shop-web-disk')]).episodes).toMatchObject([
       { verdict: 'incident-only', reason: 'The policy shop-web does not list shop-web-disk as a trigger' },
     ]);
+    const namesake = signal('firing', 0, 'i-1', { kind: 'instance.state-change', rule: 'shop-web-unhealthy' });
+    expect(run([namesake]).episodes).toMatchObject([{ verdict: 'incident-only' }]);
   });
 
   it('makes an incident where no policy says how to repair the system', () => {
@@ -318,7 +385,7 @@ describe('what a policy would have done', () => {
   });
 
   it('says of no signals nothing but what the past cannot answer', () => {
-    expect(run([])).toMatchObject({ episodes: [], totals: nothing, notEvaluated: { length: 4 } });
+    expect(run([])).toMatchObject({ episodes: [], totals: nothing, notEvaluated: { length: 5 } });
   });
 });
 
@@ -334,6 +401,14 @@ describe('troubles', () => {
         { signal: again, endedAt: undefined },
       ],
     );
+  });
+
+  it('that begin or end in the same moment keep the order in which they were heard of', () => {
+    const ids = ['i-1', 'i-2', 'i-3'];
+    const begun = ids.map((id) => signal('firing', 0, id));
+    const ended = ids.map((id) => signal('resolved', 0, id));
+    expect(troublesOf([...begun, ...ended])).toEqual(begun.map((first) => ({ signal: first, endedAt: T0 })));
+    expect(troublesOf([...ended, ...begun])).toEqual(begun.map((first) => ({ signal: first, endedAt: undefined })));
   });
 
   it('are told apart by kind, subject and rule, and stand in the order of their beginnings', () => {

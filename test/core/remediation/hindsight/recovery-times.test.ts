@@ -54,7 +54,7 @@ describe('recovery times (S0-19, S4-16)', () => {
 
   it('have one row a system, by name, with the objective of its newest repair and a mean in whole seconds', () => {
     const row = { runs: 1, failed: 0, rtoMetRatio: 1 };
-    expect(recoveryTimes([runOf('web', 10, 300), runOf('billing', 20, 900), runOf('web', 11, 600), runOf('alpha', 30, 60)])).toEqual([
+    expect(recoveryTimes([runOf('billing', 20, 900), runOf('web', 10, 300), runOf('web', 11, 600), runOf('alpha', 30, 60)])).toEqual([
       { ...row, system: 'alpha', meanSeconds: 30, p50Seconds: 30, p95Seconds: 30, rtoSeconds: 60 },
       { ...row, system: 'billing', meanSeconds: 20, p50Seconds: 20, p95Seconds: 20, rtoSeconds: 900 },
       { ...row, system: 'web', runs: 2, meanSeconds: 11, p50Seconds: 10, p95Seconds: 11, rtoSeconds: 300 },
