@@ -7,7 +7,7 @@ import type { ActPhase, ObservePhase, ObservePorts, PhaseContext, PhaseResult } 
 import type { Remediation } from '../record.ts';
 import type { RootSwap } from '../surroundings/recovery-ports.ts';
 import { keptRootCall } from '../paths/kept-root.ts';
-import { describeTargets, inServicePatch, verification } from './targets.ts';
+import { describeTargets, inServicePatch, targetsTrouble, verification } from './targets.ts';
 
 /*
  * The gentler ways to repair: the instance stays, and what triggered must be gone afterwards. A step that does not help in its time
@@ -156,7 +156,7 @@ export async function registeredTargets(ports: ObservePorts, targetGroups: reado
 
 function targetTrouble({ trigger }: Remediation, targets: readonly TargetHealth[]): string | undefined {
   if (targets.length === 0) return trigger.kind === 'instance.target-unhealthy' ? 'it is in no target group any more' : undefined;
-  return targets.every((target) => target.state === 'healthy') ? undefined : describeTargets(targets);
+  return targetsTrouble(targets);
 }
 
 async function alarmTrouble({ alarms }: ObservePorts, { trigger }: Remediation): Promise<string | undefined> {
@@ -189,7 +189,7 @@ export const verifyServing: ObservePhase = async (context) => {
   const instanceId = session.record.newInstanceId ?? session.record.oldInstanceId;
   const instance = await ports.instances.read(instanceId);
   if (instance?.state !== 'running') return notRunning(instanceId, instance?.state, instance?.stateReason);
-  return verification(context, instanceId, await registeredTargets(ports, system.spec.targetGroups, instanceId));
+  return verification(context, instanceId, targetsTrouble(await registeredTargets(ports, system.spec.targetGroups, instanceId)));
 };
 
 const notRunning = (instanceId: string, state: string | undefined, reason: string | undefined): PhaseResult => ({

@@ -4,6 +4,7 @@ import { phaseSeconds } from '../guardrails/freeze.ts';
 import type { TargetHealth } from '../ports.ts';
 import type { ActPhase, ActPorts, ObservePhase, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
 import { storedCapture } from './capture.ts';
+import { cloneCallOf } from './transfer-alarms.ts';
 
 const noTargets: PhaseResult = { kind: 'done', reason: 'The instance was in no target group' };
 
@@ -95,16 +96,30 @@ export const verify: ObservePhase = async (context) => {
   const instance = await ports.instances.read(newInstanceId);
   if (instance?.state !== 'running')
     return { kind: 'failed', reason: `${newInstanceId} is ${instance?.state ?? 'gone'} during verification: ${instance?.stateReason ?? 'no reason given'}` };
-  const health = targets.length === 0 ? [] : await ports.targets.health(newInstanceId, targets);
-  return verification(context, newInstanceId, health);
+  const trouble = targets.length === 0 ? await clonedTrouble(context) : targetsTrouble(await ports.targets.health(newInstanceId, targets));
+  return verification(context, newInstanceId, trouble);
 };
 
+/** What does not serve as a target, in words. */
+export function targetsTrouble(health: readonly TargetHealth[]): string | undefined {
+  return health.every((target) => target.state === 'healthy') ? undefined : describeTargets(health);
+}
+
+/** Where nobody sends it traffic, the alarm that began it is all that tells whether it serves: its clone must not ring for the replacement. */
+async function clonedTrouble({ ports, session }: PhaseContext<ObservePorts>): Promise<string | undefined> {
+  const { trigger, calls } = session.record;
+  const clone = calls[cloneCallOf(trigger.alarmName ?? '')]?.result?.['alarmName'];
+  if (clone === undefined) return undefined;
+  const [alarm] = await ports.alarms.read([clone]);
+  return alarm?.state === 'ALARM' ? `the alarm ${clone} rings for it` : undefined;
+}
+
 /** What one look during the verification time means. */
-export function verification({ ports, session, policy }: PhaseContext<ObservePorts>, newInstanceId: string, health: readonly TargetHealth[]): PhaseResult {
+export function verification({ ports, session, policy }: PhaseContext<ObservePorts>, newInstanceId: string, trouble: string | undefined): PhaseResult {
   const { memory, timing } = session.record;
-  const isBad = health.some((target) => target.state !== 'healthy');
+  const isBad = trouble !== undefined;
   const badReads = isBad ? Number(memory['badReads'] ?? 0) + 1 : 0;
-  if (badReads >= 2) return { kind: 'failed', reason: `${newInstanceId} stopped serving during verification: ${describeTargets(health)}` };
+  if (badReads >= 2) return { kind: 'failed', reason: `${newInstanceId} stopped serving during verification: ${trouble}` };
   const now = ports.clock.now();
   // Nobody looks while a repair is frozen: that time verifies nothing.
   const leftSeconds = policy.spec.verifiedAfterSeconds - phaseSeconds(session.record, now);

@@ -6,6 +6,9 @@ import { remediationType } from '../record.ts';
 
 const CLONE = 'clone-alarm:';
 
+/** The call that clones an alarm; its result names the clone. */
+export const cloneCallOf = (alarmName: string): string => `${CLONE}${alarmName}`;
+
 /** Name globs of the alarms that may watch an instance of this system: what the catalog lists, and what the policy listens to. */
 function alarmGlobs({ system, policy }: PhaseContext<ActPorts>): readonly string[] {
   const listed = policy.spec.triggers.flatMap((trigger) => (typeof trigger === 'string' ? [] : [trigger.alarm]));
@@ -14,7 +17,7 @@ function alarmGlobs({ system, policy }: PhaseContext<ActPorts>): readonly string
 
 async function transfer({ ports, session }: PhaseContext<ActPorts>, alarm: AlarmFacts, newInstanceId: string): Promise<string> {
   const originalName = alarm.alarmOf ?? alarm.name;
-  const { alarmName } = await session.mutate(`${CLONE}${alarm.name}`, () =>
+  const { alarmName } = await session.mutate(cloneCallOf(alarm.name), () =>
     ports.alarmCloner.clone(alarm.name, originalName, session.record.oldInstanceId, newInstanceId),
   );
   // The clone watches before the original falls silent: a crash in between leaves two alarms, never none.

@@ -4,7 +4,10 @@ import { buildRemediation } from '../../../core/remediation/admission/admit.ts';
 import { closedBreaker } from '../../../core/remediation/guardrails/breaker.ts';
 import type { InstanceFacts } from '../../../core/remediation/ports.ts';
 import type { Group, Remediation, Slot } from '../../../core/remediation/record.ts';
+import type { CapturedVolume } from '../../../core/remediation/surroundings/capture.ts';
+import type { AutoScalingGroupFacts, MemberFacts } from '../../../core/remediation/surroundings/member-ports.ts';
 import type { RecoveryCapability } from '../../../core/remediation/surroundings/recovery-ports.ts';
+import { GROUP } from './group-world.ts';
 import { type TestStore, testHasher, testScope, webPolicy, webSystem } from './world.ts';
 
 export const NOW = '2026-11-21T09:00:00.000Z';
@@ -28,6 +31,30 @@ export function instanceFacts(changes: Partial<InstanceFacts> = {}): InstanceFac
     tags: { 'perennial:system': 'shop-web', 'perennial:role': 'web' },
     ...changes,
   };
+}
+
+/** The root volume of such an instance, as it is captured. */
+export function capturedVolume(changes: Partial<CapturedVolume> = {}): CapturedVolume {
+  return {
+    volumeId: 'vol-root',
+    deviceName: '/dev/xvda',
+    isRoot: true,
+    deleteOnTermination: true,
+    sizeGiB: 8,
+    volumeType: 'gp3',
+    encrypted: true,
+    ...changes,
+  };
+}
+
+/** A member that its Auto Scaling group counts as working. */
+export function memberFacts(instanceId: string, changes: Partial<MemberFacts> = {}): MemberFacts {
+  return { instanceId, availabilityZone: 'eu-central-1a', lifecycleState: 'InService', isHealthy: true, ...changes };
+}
+
+/** An Auto Scaling group in which nothing goes on. */
+export function autoScalingGroup(changes: Partial<AutoScalingGroupFacts> = {}): AutoScalingGroupFacts {
+  return { name: GROUP, minSize: 1, maxSize: 3, desiredCapacity: 1, suspendedProcesses: [], members: [], source: { kind: 'none' }, tags: {}, ...changes };
 }
 
 /** What a usual On-Demand instance can take. */

@@ -3,20 +3,15 @@ import { moveAddresses, returnAddresses } from '../../../../core/remediation/pha
 import type { Remediation } from '../../../../core/remediation/record.ts';
 import type { AddressPlace, PrimaryInterface } from '../../../../core/remediation/surroundings/attachment-ports.ts';
 import type { Capture } from '../../../../core/remediation/surroundings/capture.ts';
-import { NOW } from '../builders.ts';
 import { OLD } from '../world.ts';
-import { type Answers, NEW, type Stage, stage, stillAttachments } from './one-phase.ts';
+import { type Answers, done, failed, leftAlone, NEW, openStage, ran, type Stage, stillAttachments, wait } from './stage.ts';
 
 const oldEnd: PrimaryInterface = { networkInterfaceId: 'eni-old', privateIpAddress: '10.0.0.1', secondaryPrivateIpAddresses: [] };
 const newEnd: PrimaryInterface = { networkInterfaceId: 'eni-new', privateIpAddress: '10.0.0.2', secondaryPrivateIpAddresses: [] };
 const elasticIp = { allocationId: 'eipalloc-1', publicIpAddress: '198.51.100.1', networkInterfaceId: 'eni-old', privateIpAddress: '10.0.0.1' };
 
 const movingRecord: Partial<Remediation> = { newInstanceId: NEW, phase: 'move-addresses' };
-const returningRecord: Partial<Remediation> = {
-  newInstanceId: NEW,
-  phase: 'return-addresses',
-  phases: [{ name: 'move-addresses', startedAt: NOW, endedAt: NOW, outcome: 'done', reason: 'moved' }],
-};
+const returningRecord: Partial<Remediation> = { newInstanceId: NEW, phase: 'return-addresses', phases: [ran('move-addresses')] };
 
 interface Found {
   readonly ends?: Readonly<Record<string, PrimaryInterface | undefined>>;
@@ -47,25 +42,23 @@ const having = (secondaryPrivateIpAddresses: readonly string[], elasticIps: NonN
 });
 
 const onStage = async (capture: Partial<Capture>, found: Found = {}, record = movingRecord): Promise<Stage> =>
-  stage({ record, capture, answers: finding(found) });
-
-const wait = (reason: string) => ({ kind: 'wait', seconds: 3, reason });
+  openStage({ record, capture, answers: finding(found) });
 
 describe('the addresses of the primary interface', () => {
   it('fail the phase where nothing could take them', async () => {
     const { run, made } = await onStage(having(['10.0.0.200']), { ends: { [NEW]: undefined } });
-    expect(await run(moveAddresses)).toEqual({ kind: 'failed', reason: 'i-new has no network interface that could take the addresses' });
+    expect(await run(moveAddresses)).toEqual(failed('i-new0001 has no network interface that could take the addresses'));
     expect(made).toEqual([]);
   });
 
   it('may be none', async () => {
     const { run } = await onStage(having([]));
-    expect(await run(moveAddresses)).toEqual({ kind: 'done', reason: 'Nothing to move' });
+    expect(await run(moveAddresses)).toEqual(done('Nothing to move'));
   });
 
   it('are none that move where the capture knows no primary interface', async () => {
     const { run } = await onStage({ primaryInterface: undefined, elasticIps: [elasticIp] });
-    expect(await run(moveAddresses)).toEqual({ kind: 'done', reason: 'Nothing to move' });
+    expect(await run(moveAddresses)).toEqual(done('Nothing to move'));
   });
 });
 
@@ -82,7 +75,7 @@ describe('secondary private addresses', () => {
   it('that are there are in place', async () => {
     const ends = { [NEW]: { ...newEnd, secondaryPrivateIpAddresses: ['10.0.0.200', '10.0.0.201'] } };
     const { run, made } = await onStage(having(['10.0.0.200', '10.0.0.201']), { ends });
-    expect(await run(moveAddresses)).toEqual({ kind: 'done', reason: 'In place: 10.0.0.200, 10.0.0.201' });
+    expect(await run(moveAddresses)).toEqual(done('In place: 10.0.0.200, 10.0.0.201'));
     expect(made).toEqual([]);
   });
 
@@ -109,7 +102,7 @@ describe('an Elastic IP address', () => {
 
   it('at the primary address of the replacement is in place', async () => {
     const { run, made } = await onStage(having([], [elasticIp]), { places: placed('eni-new', '10.0.0.2') });
-    expect(await run(moveAddresses)).toEqual({ kind: 'done', reason: 'In place: 198.51.100.1' });
+    expect(await run(moveAddresses)).toEqual(done('In place: 198.51.100.1'));
     expect(made).toEqual([]);
   });
 
@@ -119,10 +112,7 @@ describe('an Elastic IP address', () => {
     const { run, made } = await onStage(capture, { ends, places: placed('eni-new', '10.0.0.2') });
     expect(await run(moveAddresses)).toEqual(wait('In place: 10.0.0.200; 198.51.100.1 on the way to eni-new'));
     expect(made).toEqual([['addresses.associate', 'eipalloc-1', 'eni-new', '10.0.0.200']]);
-    expect(await run(moveAddresses, finding({ ends, places: placed('eni-new', '10.0.0.200') }))).toEqual({
-      kind: 'done',
-      reason: 'In place: 10.0.0.200; In place: 198.51.100.1',
-    });
+    expect(await run(moveAddresses, finding({ ends, places: placed('eni-new', '10.0.0.200') }))).toEqual(done('In place: 10.0.0.200; In place: 198.51.100.1'));
   });
 
   it('still at the old instance follows its private address, which has moved already', async () => {
@@ -136,18 +126,18 @@ describe('an Elastic IP address', () => {
   it('that was given to somebody else meanwhile stays there', async () => {
     const { run, made } = await onStage(having([], [elasticIp]), { places: placed('eni-other', '10.0.0.9') });
     const note = 'the Elastic IP address 198.51.100.1 (it was given to eni-other meanwhile)';
-    expect(await run(moveAddresses)).toEqual({ kind: 'done', reason: `Nothing to move; ${note}`, patch: { differences: [note] } });
+    expect(await run(moveAddresses)).toEqual(leftAlone(note));
     expect(made).toEqual([]);
   });
 
   it('that is not allocated any more stops the repair', async () => {
     const { run } = await onStage(having([], [elasticIp]));
-    expect(await run(moveAddresses)).toEqual({ kind: 'failed', reason: 'The Elastic IP address 198.51.100.1 is not allocated to this account any more' });
+    expect(await run(moveAddresses)).toEqual(failed('The Elastic IP address 198.51.100.1 is not allocated to this account any more'));
   });
 
   it('of a secondary interface moves with that', async () => {
     const { run, made } = await onStage(having([], [{ ...elasticIp, networkInterfaceId: 'eni-second' }]));
-    expect(await run(moveAddresses)).toEqual({ kind: 'done', reason: 'Nothing to move' });
+    expect(await run(moveAddresses)).toEqual(done('Nothing to move'));
     expect(made).toEqual([]);
   });
 
@@ -175,12 +165,12 @@ describe('addresses on their way back', () => {
   it('are left at an interface that neither end has', async () => {
     const { run, made } = await onStage(having([], [elasticIp]), { ends: { [NEW]: undefined }, places: placed('eni-new', '10.0.0.2') }, returningRecord);
     const note = 'the Elastic IP address 198.51.100.1 (it was given to eni-new meanwhile)';
-    expect(await run(returnAddresses)).toEqual({ kind: 'done', reason: `Nothing to move; ${note}`, patch: { differences: [note] } });
+    expect(await run(returnAddresses)).toEqual(leftAlone(note));
     expect(made).toEqual([]);
   });
 
   it('are nowhere to be brought where none had begun to move', async () => {
     const { run } = await onStage(having(['10.0.0.200']));
-    expect(await run(returnAddresses)).toEqual({ kind: 'done', reason: 'Nothing of it had moved' });
+    expect(await run(returnAddresses)).toEqual(done('Nothing of it had moved'));
   });
 });

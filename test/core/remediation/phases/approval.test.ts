@@ -6,19 +6,19 @@ import type { GuardrailVerdict } from '../../../../core/remediation/guardrails/g
 import type { RecordPatch } from '../../../../core/remediation/phase.ts';
 import { approvalGuardrail, askApproval, awaitApproval } from '../../../../core/remediation/phases/approval.ts';
 import { groupType, platformType, type Remediation, slotType } from '../../../../core/remediation/record.ts';
-import { remediationOf } from '../builders.ts';
-import { createWorld, OLD, testScope, webPolicy, type World } from '../world.ts';
-import { contextOf, runPhase, storeClaim } from './run-phase.ts';
+import { NOW } from '../builders.ts';
+import { createWorld, OLD, testScope, type World } from '../world.ts';
+import { done, failed, openStage, type Stage, storeClaim } from './stage.ts';
 
-const policy = webPolicy({ mode: 'approve', approvalExpiresSeconds: 900 });
+const spec = { mode: 'approve', approvalExpiresSeconds: 900 };
 const asking: readonly GuardrailVerdict[] = [
   { name: 'opt-in and provenance', verdict: 'approve', reason: 'The policy shop-web asks for approval' },
   { name: 'capability', verdict: 'approve', reason: 'Its root is on instance store' },
 ];
 
 async function ask(world: World, patch: RecordPatch, changes: Partial<Remediation> = {}) {
-  const record = remediationOf({ instanceId: OLD, policy, at: world.clock.now() }, { phase: 'guard', remaining: ['preflight', 'finish'], ...changes });
-  return askApproval(await contextOf(world, record, { policy }), asking, patch);
+  const { context } = await openStage({ world, spec, record: { phase: 'guard', remaining: ['preflight', 'finish'], ...changes } });
+  return askApproval(await context(), asking, patch);
 }
 
 describe('the question to a person (S1-15)', () => {
@@ -77,18 +77,18 @@ describe('the question to a person (S1-15)', () => {
   });
 });
 
-const START = '2026-11-21T09:00:00.000Z';
 const approval = {
-  requestedAt: START,
-  expiresAt: addSeconds(START, 900),
+  requestedAt: NOW,
+  expiresAt: addSeconds(NOW, 900),
   findings: [],
   plan: { phases: [], kept: [], cannotKeep: [] },
 } satisfies Remediation['approval'];
-const granted = { by: 'kim', at: addSeconds(START, 100) };
+const granted = { by: 'kim', at: addSeconds(NOW, 100) };
 
-async function wait(world: World, changes: Partial<Remediation>) {
-  const record = remediationOf({ instanceId: OLD, policy, at: START, slotId: `shop-web/${OLD}` }, { phase: 'await-approval', ...changes });
-  return (await runPhase(awaitApproval, world, record, { policy })).result;
+async function asked(changes: Partial<Remediation>, claim: Parameters<typeof storeClaim>[1] = {}): Promise<Stage> {
+  const stage = await openStage({ spec, record: { phase: 'await-approval', ...changes } });
+  await storeClaim(stage.world, claim);
+  return stage;
 }
 
 async function places(world: World): Promise<unknown> {
@@ -108,10 +108,9 @@ describe('waiting for the yes', () => {
     [880, 20],
     [899.5, 0.5],
   ])('%d s after the question looks again in %d s, and holds its slot but no place under the caps', async (after, seconds) => {
-    const world = createWorld();
-    await storeClaim(world, { platform: { inFlight: ['rem-0', 'rem-1'] } });
+    const { world, run } = await asked({ approval, memory: { looks: 2 } }, { platform: { inFlight: ['rem-0', 'rem-1'] } });
     world.clock.advance(after);
-    expect(await wait(world, { approval, memory: { looks: 2 } })).toEqual({
+    expect(await run(awaitApproval)).toEqual({
       kind: 'wait',
       seconds,
       reason: `Waiting for approval until ${approval.expiresAt}`,
@@ -121,10 +120,9 @@ describe('waiting for the yes', () => {
   });
 
   it.each([900, 901])('%d s after the question, with 900 s to answer, is too late: nothing was touched', async (after) => {
-    const world = createWorld();
-    await storeClaim(world);
+    const { world, run } = await asked({ approval });
     world.clock.advance(after);
-    expect(await wait(world, { approval })).toEqual({
+    expect(await run(awaitApproval)).toEqual({
       kind: 'vetoed',
       guardrail: approvalGuardrail,
       reason: `Too late: nobody approved it by ${approval.expiresAt}, so nothing was touched`,
@@ -136,10 +134,9 @@ describe('waiting for the yes', () => {
   });
 
   it('goes on with the yes, also when the time is over by now, and has its places back', async () => {
-    const world = createWorld();
-    await storeClaim(world, { platform: { inFlight: ['rem-0'] }, group: { inFlight: [] } });
+    const { world, run } = await asked({ approval: { ...approval, granted } }, { platform: { inFlight: ['rem-0'] }, group: { inFlight: [] } });
     world.clock.advance(2000);
-    expect(await wait(world, { approval: { ...approval, granted } })).toEqual({ kind: 'done', reason: `Approved by kim at ${granted.at}` });
+    expect(await run(awaitApproval)).toEqual(done(`Approved by kim at ${granted.at}`));
     expect(await places(world)).toEqual([['rem-0', 'rem-1'], ['rem-1'], 'rem-1']);
   });
 
@@ -152,17 +149,15 @@ describe('waiting for the yes', () => {
     ],
     ['of its group', { platform: { inFlight: ['a'] }, group: { inFlight: ['a'] } }, 'one at a time', '1 remediations run in the group, at most 1 may'],
   ])('does not go on with a yes while others have the places %s', async (_whose, claim, guardrail, reason) => {
-    const world = createWorld();
-    await storeClaim(world, claim);
+    const { world, run } = await asked({ approval: { ...approval, granted } }, claim);
     const before = await places(world);
-    expect(await wait(world, { approval: { ...approval, granted } })).toEqual({ kind: 'vetoed', guardrail, reason: `Approved by kim, but ${reason}` });
+    expect(await run(awaitApproval)).toEqual({ kind: 'vetoed', guardrail, reason: `Approved by kim, but ${reason}` });
     expect(await places(world)).toEqual(before);
   });
 
   it('fails where nobody was asked, rather than to wait for ever', async () => {
-    const world = createWorld();
-    await storeClaim(world);
-    expect(await wait(world, {})).toEqual({ kind: 'failed', reason: 'Nobody was asked for approval' });
+    const { world, run } = await asked({});
+    expect(await run(awaitApproval)).toEqual(failed('Nobody was asked for approval'));
     expect(await places(world)).toEqual([['rem-1'], ['rem-1'], 'rem-1']);
   });
 });

@@ -3,34 +3,18 @@ import { tagKeys } from '../../../../core/inventory/records.ts';
 import type { InstanceFacts } from '../../../../core/remediation/ports.ts';
 import { completeHooks, completeWaiting, heldWords } from '../../../../core/remediation/phases/complete-hooks.ts';
 import type { Remediation } from '../../../../core/remediation/record.ts';
-import type { AutoScalingGroupFacts, LifecycleHook, MemberFacts } from '../../../../core/remediation/surroundings/member-ports.ts';
-import { instanceFacts, NOW } from '../builders.ts';
+import type { LifecycleHook, MemberFacts } from '../../../../core/remediation/surroundings/member-ports.ts';
+import { autoScalingGroup, instanceFacts, memberFacts } from '../builders.ts';
 import { GROUP } from '../group-world.ts';
-import { createWorld, OLD } from '../world.ts';
-import { type Answers, ended, NEW, type Stage, stage } from './one-phase.ts';
+import { OLD } from '../world.ts';
+import { answered, type Answers, done, NEW, openStage, ran, refusing, type Stage, wait } from './stage.ts';
 
 const ending: LifecycleHook = { name: 'drain-queue', transition: 'terminating' };
 const starting: LifecycleHook = { name: 'warm-up', transition: 'launching' };
 const SINCE = '2026-11-21T09:00:00.000Z';
 const YOUNG = '2026-11-21T09:01:00.000Z';
 
-const member = (instanceId: string, lifecycleState: string): MemberFacts => ({
-  instanceId,
-  availabilityZone: 'eu-central-1a',
-  lifecycleState,
-  isHealthy: true,
-});
-
-const groupOfMembers = (...members: readonly MemberFacts[]): AutoScalingGroupFacts => ({
-  name: GROUP,
-  minSize: 1,
-  maxSize: 3,
-  desiredCapacity: 2,
-  suspendedProcesses: [],
-  members,
-  source: { kind: 'none' },
-  tags: {},
-});
+const member = (instanceId: string, lifecycleState: string): MemberFacts => memberFacts(instanceId, { lifecycleState });
 
 interface Scene {
   readonly members?: readonly MemberFacts[];
@@ -47,24 +31,24 @@ const factsOf = (instanceId: string, changes: Partial<InstanceFacts> | null): In
   changes === null ? undefined : instanceFacts({ instanceId, launchedAt: instanceId === OLD ? '2026-11-20T09:00:00.000Z' : YOUNG, ...changes });
 
 const answersOf = ({ members = [], hooks = [ending, starting], fresh = {}, old = {}, group }: Scene): Answers => ({
-  groups: { read: async () => (group === 'gone' ? undefined : groupOfMembers(...members)), hooks: async () => hooks },
+  groups: { read: async () => (group === 'gone' ? undefined : autoScalingGroup({ members })), hooks: async () => hooks },
   instances: { read: async (instanceId) => factsOf(instanceId, instanceId === OLD ? old : fresh) },
   groupChanger: { completeLifecycleAction: async () => undefined },
 });
 
-const asked: Remediation['calls'] = { 'mark-unhealthy': ended({ groupName: GROUP }) };
-const collected: Remediation['phases'] = [{ name: 'evidence', startedAt: NOW, endedAt: NOW, outcome: 'done', reason: 'Kept' }];
+const asked = answered({ 'mark-unhealthy': { groupName: GROUP } });
+const collected = [ran('evidence')];
 
 const both = { completeLifecycleHooks: ['drain-queue', 'warm-up'] };
 
 async function onStage(scene: Scene): Promise<Stage> {
-  const world = createWorld('multiple', { statusPollSeconds: 20, ...(scene.policy ?? both) });
-  return stage({ world, record: { phase: 'complete-hooks', calls: asked, phases: collected, ...scene.record }, answers: answersOf(scene) });
+  const spec = { statusPollSeconds: 20, ...(scene.policy ?? both) };
+  return openStage({ spec, record: { phase: 'complete-hooks', calls: asked, phases: collected, ...scene.record }, answers: answersOf(scene) });
 }
 
 const words = async (scene: Scene): Promise<string> => {
-  const { look } = await onStage(scene);
-  return heldWords(await look(), groupOfMembers(...(scene.members ?? [])), SINCE);
+  const { context } = await onStage(scene);
+  return heldWords(await context(), autoScalingGroup({ members: scene.members ?? [] }), SINCE);
 };
 
 const completing = (hookName: string, instanceId: string) => ['groupChanger.completeLifecycleAction', GROUP, hookName, instanceId];
@@ -90,38 +74,28 @@ describe('a member that waits at a lifecycle hook', () => {
     ['one of somebody else', member(NEW, 'Pending:Wait'), { fresh: { tags: { [tagKeys.system]: 'other' } } }, none],
     ['one at a hook that the policy does not name', member(NEW, 'Pending:Wait'), { policy: {} }, none],
     ['the old one before its evidence is taken', member(OLD, 'Terminating:Wait'), { record: { phases: [] } }, none],
-    [
-      'the old one whose evidence could not be taken',
-      member(OLD, 'Terminating:Wait'),
-      { record: { phases: [{ name: 'evidence', startedAt: NOW, endedAt: NOW, outcome: 'failed', reason: 'no' }] } },
-      none,
-    ],
-    [
-      'the old one after another phase than its evidence',
-      member(OLD, 'Terminating:Wait'),
-      { record: { phases: [{ name: 'guard', startedAt: NOW, endedAt: NOW, outcome: 'done', reason: 'yes' }] } },
-      none,
-    ],
+    ['the old one whose evidence could not be taken', member(OLD, 'Terminating:Wait'), { record: { phases: [ran('evidence', 'failed')] } }, none],
+    ['the old one after another phase than its evidence', member(OLD, 'Terminating:Wait'), { record: { phases: [ran('guard')] } }, none],
   ] as const satisfies readonly (readonly [string, MemberFacts, Scene, readonly unknown[]])[])(
     '%s: goes on by our word or not',
     async ([, waiting, scene, calls]) => {
-      const { look, made } = await onStage({ ...scene, members: [waiting] });
-      await completeWaiting(await look());
-      await completeWaiting(await look());
+      const { context, made } = await onStage({ ...scene, members: [waiting] });
+      await completeWaiting(await context());
+      await completeWaiting(await context());
       expect(made).toEqual(calls);
     },
   );
 
   it('is written down as completed, by the names of its hook and of itself', async () => {
-    const { look, calls } = await onStage({ members: [member(OLD, 'Terminating:Wait'), member(NEW, 'Pending:Wait')] });
-    await completeWaiting(await look());
+    const { context, calls } = await onStage({ members: [member(OLD, 'Terminating:Wait'), member(NEW, 'Pending:Wait')] });
+    await completeWaiting(await context());
     expect(await calls()).toEqual(['mark-unhealthy', `complete-hook:drain-queue:${OLD}`, `complete-hook:warm-up:${NEW}`]);
   });
 
   it('is nobody where no group was asked, or the group is gone', async () => {
     const members = [member(NEW, 'Pending:Wait')];
-    expect(await completeWaiting(await (await onStage({ members, record: { calls: {} } })).look())).toBeUndefined();
-    expect(await completeWaiting(await (await onStage({ members, group: 'gone' })).look())).toBeUndefined();
+    expect(await completeWaiting(await (await onStage({ members, record: { calls: {} } })).context())).toBeUndefined();
+    expect(await completeWaiting(await (await onStage({ members, group: 'gone' })).context())).toBeUndefined();
   });
 });
 
@@ -134,12 +108,12 @@ describe('what a person is told of members that wait', () => {
     [
       'who waits where, and for whom',
       { members: [member(OLD, 'Terminating:Wait'), member('i-peer1', 'InService'), member(NEW, 'Pending:Wait')], policy: {} },
-      `i-old waits at the hook drain-queue (Terminating:Wait), ${notNamed} drain-queue; i-new waits at the hook warm-up (Pending:Wait), ${notNamed} warm-up`,
+      `i-old waits at the hook drain-queue (Terminating:Wait), ${notNamed} drain-queue; i-new0001 waits at the hook warm-up (Pending:Wait), ${notNamed} warm-up`,
     ],
-    ['that it waits at ours', { members: [member(NEW, 'Pending:Wait')] }, 'i-new waits at the hook warm-up (Pending:Wait)'],
+    ['that it waits at ours', { members: [member(NEW, 'Pending:Wait')] }, 'i-new0001 waits at the hook warm-up (Pending:Wait)'],
     [
       'nothing of those that were let go on',
-      { members: [member(NEW, 'Pending:Wait')], record: { calls: { ...asked, [`complete-hook:warm-up:${NEW}`]: ended() } } },
+      { members: [member(NEW, 'Pending:Wait')], record: { calls: { ...asked, ...answered({ [`complete-hook:warm-up:${NEW}`]: {} }) } } },
       '',
     ],
   ] as const satisfies readonly (readonly [string, Scene, string])[])('%s', async ([, scene, text]) => {
@@ -147,19 +121,18 @@ describe('what a person is told of members that wait', () => {
   });
 
   it('asks for no hooks while nobody waits', async () => {
-    const { look } = await onStage({});
-    const groups = { hooks: async () => Promise.reject(new Error('asked')) };
-    expect(await heldWords(await look({ groups }), groupOfMembers(member(NEW, 'InService')), SINCE)).toBe('');
+    const { context } = await onStage({});
+    const groups = { hooks: refusing(new Error('asked')) };
+    expect(await heldWords(await context({ groups }), autoScalingGroup({ members: [member(NEW, 'InService')] }), SINCE)).toBe('');
   });
 });
 
-const done = (reason: string) => ({ kind: 'done', reason });
-const wait = (reason: string) => ({ kind: 'wait', seconds: 20, reason });
-
 const adopted = (since: string): Scene => ({
   members: [member(OLD, 'Standby'), member(NEW, 'Pending:Wait')],
-  record: { calls: { adopt: ended({ groupName: GROUP, since }) } },
+  record: { calls: answered({ adopt: { groupName: GROUP, since } }) },
 });
+
+const waits = (reason: string) => wait(reason, 20);
 
 describe('the phase that completes hooks', () => {
   const marked = member(OLD, 'InService');
@@ -168,40 +141,40 @@ describe('the phase that completes hooks', () => {
     ['has nothing to do where no group was asked', { record: { calls: {} } }, done('There is no group whose members could wait at a hook')],
     ['has nothing to do in a group without hooks', { hooks: [] }, done(`${GROUP} has no lifecycle hooks`)],
     ['has nothing to do where the policy names no hook', { policy: {}, members: [marked] }, done(`No hook of ${GROUP} that the policy names lies ahead`)],
-    ['waits while nobody has come to our hooks', { members: [marked] }, wait(`Nobody has come to the hook drain-queue, warm-up of ${GROUP} yet`)],
+    ['waits while nobody has come to our hooks', { members: [marked] }, waits(`Nobody has come to the hook drain-queue, warm-up of ${GROUP} yet`)],
     [
       'waits for the launch alone when the old one has left',
       { members: [member('i-peer1', 'InService')], fresh: { launchedAt: '2026-11-20T09:00:00.000Z' } },
-      wait(`Nobody has come to the hook warm-up of ${GROUP} yet`),
+      waits(`Nobody has come to the hook warm-up of ${GROUP} yet`),
     ],
     [
       'waits for the launch alone when the old one is in standby',
       { members: [member(OLD, 'Standby')] },
-      wait(`Nobody has come to the hook warm-up of ${GROUP} yet`),
+      waits(`Nobody has come to the hook warm-up of ${GROUP} yet`),
     ],
     [
       'waits for the launch alone when the old one goes into standby',
       { members: [member(OLD, 'EnteringStandby')] },
-      wait(`Nobody has come to the hook warm-up of ${GROUP} yet`),
+      waits(`Nobody has come to the hook warm-up of ${GROUP} yet`),
     ],
     [
       'waits for the launch once the old one was let go on',
       { members: [member(OLD, 'Terminating:Wait')] },
-      wait(`Nobody has come to the hook warm-up of ${GROUP} yet`),
+      waits(`Nobody has come to the hook warm-up of ${GROUP} yet`),
     ],
     [
       'waits for the end once the new one was let go on',
       { members: [marked, member(NEW, 'Pending:Wait')] },
-      wait(`Nobody has come to the hook drain-queue of ${GROUP} yet`),
+      waits(`Nobody has come to the hook drain-queue of ${GROUP} yet`),
     ],
     [
       'is done once both were let go on',
       { members: [member(OLD, 'Terminating:Wait'), member(NEW, 'Pending:Wait')] },
-      done(`No hook of ${GROUP} that the policy names lies ahead; completed: drain-queue:i-old, warm-up:i-new`),
+      done(`No hook of ${GROUP} that the policy names lies ahead; completed: drain-queue:i-old, warm-up:i-new0001`),
     ],
     [
       'is done when a new member is in service, whatever lies ahead',
-      { members: [marked, member(NEW, 'InService')], record: { calls: { ...asked, 'complete-hook:warm-up:i-first': ended() } } },
+      { members: [marked, member(NEW, 'InService')], record: { calls: { ...asked, ...answered({ 'complete-hook:warm-up:i-first': {} }) } } },
       done(`A new member of ${GROUP} is in service; completed: warm-up:i-first`),
     ],
     [
@@ -212,8 +185,8 @@ describe('the phase that completes hooks', () => {
     [
       'tells who waits at the hooks of others meanwhile',
       { members: [marked, member(NEW, 'Pending:Wait')], policy: { completeLifecycleHooks: ['drain-queue'] } },
-      wait(
-        `Nobody has come to the hook drain-queue of ${GROUP} yet; i-new waits at the hook warm-up (Pending:Wait), which others must complete: The policy shop-web does not name the hook warm-up`,
+      waits(
+        `Nobody has come to the hook drain-queue of ${GROUP} yet; i-new0001 waits at the hook warm-up (Pending:Wait), which others must complete: The policy shop-web does not name the hook warm-up`,
       ),
     ],
   ] as const satisfies readonly (readonly [string, Scene, unknown])[])('%s', async ([, scene, result]) => {

@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { RetryableError } from '../../../../core/environment/errors.ts';
-import { keys } from '../../../../core/records/keys.ts';
-import { createRecord } from '../../../../core/records/record-type.ts';
 import { moveRecords, returnRecords } from '../../../../core/remediation/phases/dns-records.ts';
-import { type Remediation, remediationType } from '../../../../core/remediation/record.ts';
+import type { Remediation } from '../../../../core/remediation/record.ts';
 import type { PrimaryInterface } from '../../../../core/remediation/surroundings/attachment-ports.ts';
 import type { Capture, CapturedDnsRecord } from '../../../../core/remediation/surroundings/capture.ts';
-import { NOW, remediationOf } from '../builders.ts';
-import { createWorld, OLD, testScope, type World } from '../world.ts';
-import { type Answers, ended, NEW, type Stage, stage } from './one-phase.ts';
-import { storeCapture } from './run-phase.ts';
+import { createWorld, OLD } from '../world.ts';
+import { answered, type Answers, done, failed, leftAlone, NEW, openStage, ran, type Stage, storeCapture, storeRemediation, unanswered, wait } from './stage.ts';
 
 const oldEnd: PrimaryInterface = {
   networkInterfaceId: 'eni-old',
@@ -64,29 +60,26 @@ const movingRecord: Partial<Remediation> = { newInstanceId: NEW, phase: 'move-re
 const moved = (result: Readonly<Record<string, string>> = addressesOf(newEnd)): Partial<Remediation> => ({
   newInstanceId: NEW,
   phase: 'return-records',
-  phases: [{ name: 'move-records', startedAt: NOW, endedAt: NOW, outcome: 'failed', reason: 'refused' }],
-  calls: { 'addresses-of-new': ended(result), [CALL]: ended({ changeId: 'change-0' }) },
+  phases: [ran('move-records', 'failed')],
+  calls: answered({ 'addresses-of-new': result, [CALL]: { changeId: 'change-0' } }),
 });
 
 const onStage = async (found: Found, record: Partial<Remediation> = movingRecord, capture = capturing()): Promise<Stage> =>
-  stage({ record, capture, answers: finding(found) });
+  openStage({ record, capture, answers: finding(found) });
 
-const leftAlone = (note: string) => ({ kind: 'done', reason: `Nothing to move; ${note}`, patch: { differences: [note] } });
-const onItsWay = { kind: 'wait', seconds: 3, reason: 'The change of web.example.com A is on its way to the name servers' };
-const inPlace = { kind: 'done', reason: 'In place: web.example.com A' };
+const onItsWay = wait('The change of web.example.com A is on its way to the name servers');
+const inPlace = done('In place: web.example.com A');
 
 describe('a DNS record of the instance', () => {
   it('names the replacement instead, keeps every other value, and is waited for until all name servers have it', async () => {
-    const { run, made, record } = await onStage({});
+    const { run, made, calls, results } = await onStage({});
     expect(await run(moveRecords)).toEqual(onItsWay);
     const written = ['10.0.0.2', '10.0.0.99'];
     expect(await run(moveRecords, finding({ now: written }))).toEqual(onItsWay);
     expect(await run(moveRecords, finding({ now: written, isInSync: true }))).toEqual(inPlace);
     expect(made).toEqual([['dnsRecords.replace', web, web.values, written]]);
-    const { calls } = await record();
-    expect(Object.keys(calls)).toEqual(['addresses-of-new', CALL]);
-    expect(calls['addresses-of-new']?.result).toEqual(addressesOf(newEnd));
-    expect(calls[CALL]?.result).toEqual({ changeId: 'change-1' });
+    expect(await calls()).toEqual(['addresses-of-new', CALL]);
+    expect(await results()).toEqual({ 'addresses-of-new': addressesOf(newEnd), [CALL]: { changeId: 'change-1' } });
   });
 
   it.for([
@@ -109,13 +102,13 @@ describe('a DNS record of the instance', () => {
   it('with a routing policy is named by its set, also in the name of the call', async () => {
     const blue = { ...web, setIdentifier: 'blue' };
     const { run, calls } = await onStage({ isInSync: true }, movingRecord, capturing(blue));
-    expect(await run(moveRecords)).toEqual({ kind: 'done', reason: 'In place: web.example.com A (blue)' });
+    expect(await run(moveRecords)).toEqual(done('In place: web.example.com A (blue)'));
     expect(await calls()).toEqual(['addresses-of-new', 'move:record:Z1:web.example.com:A:blue']);
   });
 
   it('may not be there: there is nothing to move', async () => {
     const { run } = await onStage({}, movingRecord, capturing(web, { dnsRecords: undefined }));
-    expect(await run(moveRecords)).toEqual({ kind: 'done', reason: 'Nothing to move' });
+    expect(await run(moveRecords)).toEqual(done('Nothing to move'));
   });
 
   it.for([
@@ -129,10 +122,9 @@ describe('a DNS record of the instance', () => {
 
   it('with addresses that the replacement has not of its kind stops the repair', async () => {
     const { run, made } = await onStage({ now: ['203.0.113.1', '10.0.0.99', 'ip-10-0-0-1.internal'], ends: { [NEW]: privateOnly } });
-    expect(await run(moveRecords)).toEqual({
-      kind: 'failed',
-      reason: 'The DNS record web.example.com A names 203.0.113.1, ip-10-0-0-1.internal, and the replacement has no such address',
-    });
+    expect(await run(moveRecords)).toEqual(
+      failed('The DNS record web.example.com A names 203.0.113.1, ip-10-0-0-1.internal, and the replacement has no such address'),
+    );
     expect(made).toEqual([]);
   });
 
@@ -146,36 +138,35 @@ describe('a DNS record of the instance', () => {
   it('that was written and shows another value stops the repair: somebody else writes it too', async () => {
     const { run, made } = await onStage({});
     await run(moveRecords);
-    expect(await run(moveRecords, finding({ now: ['10.0.0.1', '10.7.7.7'] }))).toEqual({
-      kind: 'failed',
-      reason: 'The DNS record web.example.com A was written and shows another value: 10.0.0.1, 10.7.7.7',
-    });
+    expect(await run(moveRecords, finding({ now: ['10.0.0.1', '10.7.7.7'] }))).toEqual(
+      failed('The DNS record web.example.com A was written and shows another value: 10.0.0.1, 10.7.7.7'),
+    );
     expect(made).toHaveLength(1);
   });
 
   it('that a crash has left without an answer is written again, because only the id of the change tells whether all have it', async () => {
     const now = ['10.0.0.2', '10.0.0.99'];
-    const { run, made } = await onStage({ now, isInSync: true }, { ...movingRecord, calls: { [CALL]: { attempt: 1, intentAt: NOW } } });
+    const { run, made } = await onStage({ now, isInSync: true }, { ...movingRecord, calls: unanswered(CALL) });
     expect(await run(moveRecords)).toEqual(inPlace);
     expect(made).toEqual([['dnsRecords.replace', web, now, now]]);
   });
 
   it('whose change has no id stops the repair', async () => {
-    const { run } = await onStage({ now: ['10.0.0.2', '10.0.0.99'] }, { ...movingRecord, calls: { [CALL]: ended() } });
-    expect(await run(moveRecords)).toEqual({ kind: 'failed', reason: 'Route 53 gave no id for the change of web.example.com A' });
+    const { run } = await onStage({ now: ['10.0.0.2', '10.0.0.99'] }, { ...movingRecord, calls: answered({ [CALL]: {} }) });
+    expect(await run(moveRecords)).toEqual(failed('Route 53 gave no id for the change of web.example.com A'));
   });
 });
 
 describe('the addresses of the replacement', () => {
   it('are asked for again while EC2 does not list its interface, and nothing is written before', async () => {
     const { run, made } = await onStage({ ends: { [NEW]: undefined } });
-    await expect(run(moveRecords)).rejects.toThrow(new RetryableError('EC2 does not list the network interface of i-new; it is asked again.'));
+    await expect(run(moveRecords)).rejects.toThrow(new RetryableError('EC2 does not list the network interface of i-new0001; it is asked again.'));
     expect(made).toEqual([]);
   });
 
   it('that were never known fail the phase', async () => {
-    const { run } = await onStage({}, { ...movingRecord, calls: { 'addresses-of-new': ended() } });
-    expect(await run(moveRecords)).toEqual({ kind: 'failed', reason: 'i-new has no network interface, so its addresses are not known' });
+    const { run } = await onStage({}, { ...movingRecord, calls: answered({ 'addresses-of-new': {} }) });
+    expect(await run(moveRecords)).toEqual(failed('i-new0001 has no network interface, so its addresses are not known'));
   });
 
   it('are those of its start: the way back knows them also when it is gone', async () => {
@@ -188,10 +179,10 @@ describe('the addresses of the replacement', () => {
 describe('a DNS record on its way back', () => {
   it.for([
     ['were never noted', {}],
-    ['were asked for without an answer', { 'addresses-of-new': { attempt: 3, intentAt: NOW } }],
+    ['were asked for without an answer', unanswered('addresses-of-new')],
   ] as const)('was not written where the addresses of the replacement %s: nobody asks for an interface that may be gone', async ([, calls]) => {
     const { run, made } = await onStage({ ends: { [NEW]: undefined } }, { ...moved(), calls });
-    expect(await run(returnRecords)).toEqual({ kind: 'done', reason: 'Nothing of it had moved' });
+    expect(await run(returnRecords)).toEqual(done('Nothing of it had moved'));
     expect(made).toEqual([]);
   });
 
@@ -222,8 +213,8 @@ describe('a DNS record on its way back', () => {
   });
 
   it('that never moved is where it was, whatever it names', async () => {
-    const { calls = {}, ...record } = moved();
-    const { run, made } = await onStage({ now: ['10.7.7.7'] }, { ...record, calls: { 'addresses-of-new': calls['addresses-of-new'] ?? ended() } });
+    const calls = answered({ 'addresses-of-new': addressesOf(newEnd) });
+    const { run, made } = await onStage({ now: ['10.7.7.7'] }, { ...moved(), calls });
     expect(await run(returnRecords)).toEqual(inPlace);
     expect(made).toEqual([]);
   });
@@ -243,7 +234,7 @@ describe('a DNS record on its way back', () => {
 
   it('is nothing to do where none had begun to move', async () => {
     const { run } = await onStage({});
-    expect(await run(returnRecords)).toEqual({ kind: 'done', reason: 'Nothing of it had moved' });
+    expect(await run(returnRecords)).toEqual(done('Nothing of it had moved'));
   });
 });
 
@@ -254,14 +245,10 @@ async function reverting(
   written: Readonly<Record<string, string>> | 'gone' | 'nothing' = addressesOf(newEnd),
   elasticIps: Capture['elasticIps'] = [],
 ): Promise<Stage> {
-  const world: World = createWorld();
-  if (written !== 'gone') {
-    const calls = written === 'nothing' ? {} : { 'addresses-of-new': ended(written) };
-    const before = remediationOf({ id: 'rem-0', instanceId: OLD }, { calls });
-    await createRecord(world.store, remediationType, keys.remediation(testScope, 'rem-0'), before);
-  }
-  await storeCapture(world, 'rem-0', capturing(web, { elasticIps }));
-  return stage({ world, record: { newInstanceId: NEW, path: 'revert', phase: 'return-records', revertOf: 'rem-0', ...changes }, answers: finding(found) });
+  const world = createWorld();
+  if (written !== 'gone') await storeRemediation(world, { calls: written === 'nothing' ? {} : answered({ 'addresses-of-new': written }) });
+  await storeCapture(world, capturing(web, { elasticIps }), 'rem-0');
+  return openStage({ world, record: { newInstanceId: NEW, path: 'revert', phase: 'return-records', revertOf: 'rem-0', ...changes }, answers: finding(found) });
 }
 
 /** Another public address with every start. */
@@ -273,12 +260,11 @@ describe('a DNS record that another repair has written', () => {
     ['203.0.113.2', '203.0.113.7'],
     ['ec2-203-0-113-2.example', 'ec2-203-0-113-7.example'],
   ] as const)('names what the old instance has now instead of what was written then: %s', async ([now, wanted]) => {
-    const { run, made, record } = await reverting({ now: [now, '10.0.0.99'], ends: { [OLD]: restarted } });
+    const { run, made, calls, results } = await reverting({ now: [now, '10.0.0.99'], ends: { [OLD]: restarted } });
     expect(await run(returnRecords)).toEqual(onItsWay);
     expect(made).toEqual([['dnsRecords.replace', web, [now, '10.0.0.99'], [wanted, '10.0.0.99']]]);
-    const { calls } = await record();
-    expect(Object.keys(calls)).toEqual(['addresses-of-old', 'return:record:Z1:web.example.com:A:']);
-    expect(calls['addresses-of-old']?.result).toEqual(addressesOf(restarted));
+    expect(await calls()).toEqual(['addresses-of-old', 'return:record:Z1:web.example.com:A:']);
+    expect(await results()).toEqual({ 'addresses-of-old': addressesOf(restarted), 'return:record:Z1:web.example.com:A:': { changeId: 'change-1' } });
   });
 
   it.for([
@@ -330,25 +316,25 @@ describe('a DNS record that another repair has written', () => {
 
   it('may not be there: there is nothing to bring back', async () => {
     const { world, run } = await reverting({});
-    await storeCapture(world, 'rem-0', capturing(web, { dnsRecords: undefined }));
-    expect(await run(returnRecords)).toEqual({ kind: 'done', reason: 'Nothing to move' });
+    await storeCapture(world, capturing(web, { dnsRecords: undefined }), 'rem-0');
+    expect(await run(returnRecords)).toEqual(done('Nothing to move'));
   });
 
   it('of an instance whose addresses were never known is not touched', async () => {
-    const { run } = await reverting({}, { calls: { 'addresses-of-old': ended() } });
-    expect(await run(returnRecords)).toEqual({ kind: 'failed', reason: 'i-old has no network interface, so its addresses are not known' });
+    const { run } = await reverting({}, { calls: answered({ 'addresses-of-old': {} }) });
+    expect(await run(returnRecords)).toEqual(failed('i-old has no network interface, so its addresses are not known'));
   });
 
   it.for([
     ['what the way back has written', ['203.0.113.7']],
     ['what the earlier repair has written', ['203.0.113.2']],
   ] as const)('names the replacement again when the way back fails, instead of %s', async ([, now]) => {
-    const calls = { 'addresses-of-old': ended(addressesOf(restarted)) };
+    const before = answered({ 'addresses-of-old': addressesOf(restarted) });
     const ends = { [NEW]: { ...newEnd, publicIpAddress: '203.0.113.8' } };
-    const { run, made, record } = await reverting({ now, ends }, { calls, phase: 'move-records' });
+    const { run, made, calls } = await reverting({ now, ends }, { calls: before, phase: 'move-records' });
     expect(await run(moveRecords)).toEqual(onItsWay);
     expect(made).toEqual([['dnsRecords.replace', web, now, ['203.0.113.8']]]);
-    expect(Object.keys((await record()).calls)).toEqual(['addresses-of-old', 'addresses-of-new', CALL]);
+    expect(await calls()).toEqual(['addresses-of-old', 'addresses-of-new', CALL]);
   });
 
   it('of the failed way back names nothing of the way back where that had not begun', async () => {
@@ -358,8 +344,8 @@ describe('a DNS record that another repair has written', () => {
   });
 
   it('is not turned to what the way back noted while it still is on that way', async () => {
-    const calls = { 'addresses-of-old': ended(addressesOf(restarted)) };
-    const { run, made } = await reverting({ now: ['203.0.113.7'] }, { calls });
+    const before = answered({ 'addresses-of-old': addressesOf(restarted) });
+    const { run, made } = await reverting({ now: ['203.0.113.7'] }, { calls: before });
     expect(await run(returnRecords)).toEqual(inPlace);
     expect(made).toEqual([]);
   });

@@ -1,18 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { askedOf, isWorking, newMembers } from '../../../../core/remediation/phases/group-look.ts';
-import type { Remediation } from '../../../../core/remediation/record.ts';
-import type { AutoScalingGroupFacts, MemberFacts } from '../../../../core/remediation/surroundings/member-ports.ts';
-import { instanceFacts, NOW, remediationOf } from '../builders.ts';
-import { GROUP, groupWorld, MEMBER, memberSlotId } from '../group-world.ts';
-import { contextOf, listening } from './run-phase.ts';
+import type { MemberFacts } from '../../../../core/remediation/surroundings/member-ports.ts';
+import { autoScalingGroup, instanceFacts, memberFacts, NOW, remediationOf } from '../builders.ts';
+import { groupWorld, MEMBER, memberSlotId } from '../group-world.ts';
+import { answered, openStage, unanswered } from './stage.ts';
 
-const member = (instanceId: string, changes: Partial<MemberFacts> = {}): MemberFacts => ({
-  instanceId,
-  availabilityZone: 'eu-central-1b',
-  lifecycleState: 'InService',
-  isHealthy: true,
-  ...changes,
-});
+/** In another zone than the old one. */
+const member = (instanceId: string, changes: Partial<MemberFacts> = {}): MemberFacts =>
+  memberFacts(instanceId, { availabilityZone: 'eu-central-1b', ...changes });
 
 describe('a member that works', () => {
   it.each([
@@ -26,58 +21,40 @@ describe('a member that works', () => {
   });
 });
 
-const call = (result?: Record<string, string>): Remediation['calls'][string] => ({ attempt: 1, intentAt: NOW, ...(result === undefined ? {} : { result }) });
-
 describe('which group was asked, and since when', () => {
   it.each([
-    [
-      'adopted what the group had begun',
-      { adopt: call({ groupName: 'a', since: 't1' }), standby: call({ groupName: 'b', since: 't2' }) },
-      { groupName: 'a', since: 't1' },
-    ],
+    ['adopted what the group had begun', { adopt: { groupName: 'a', since: 't1' }, standby: { groupName: 'b', since: 't2' } }, { groupName: 'a', since: 't1' }],
     [
       'took the member into standby',
-      { standby: call({ groupName: 'b', since: 't2' }), 'mark-unhealthy': call({ groupName: 'c', since: 't3' }) },
+      { standby: { groupName: 'b', since: 't2' }, 'mark-unhealthy': { groupName: 'c', since: 't3' } },
       { groupName: 'b', since: 't2' },
     ],
-    ['called the member unhealthy', { 'mark-unhealthy': call({ groupName: 'c', since: 't3' }) }, { groupName: 'c', since: 't3' }],
-    ['says not since when: since it was decided', { 'mark-unhealthy': call({ groupName: 'c' }) }, { groupName: 'c', since: NOW }],
+    ['called the member unhealthy', { 'mark-unhealthy': { groupName: 'c', since: 't3' } }, { groupName: 'c', since: 't3' }],
+    ['says not since when: since it was decided', { 'mark-unhealthy': { groupName: 'c' } }, { groupName: 'c', since: NOW }],
   ])('where the repair %s', (_what, calls, expected) => {
-    expect(askedOf(remediationOf({ at: NOW }, { calls }))).toEqual(expected);
+    expect(askedOf(remediationOf({ at: NOW }, { calls: answered(calls) }))).toEqual(expected);
   });
 
   it.each([
     ['has asked nobody', {}],
-    ['has asked, and no answer is recorded', { standby: call() }],
-    ['has an answer without a group', { standby: call({ since: 't2' }) }],
-    ['has done something else', { launch: call({ groupName: 'b' }) }],
+    ['has asked, and no answer is recorded', unanswered('standby')],
+    ['has an answer without a group', answered({ standby: { since: 't2' } })],
+    ['has done something else', answered({ launch: { groupName: 'b' } })],
   ])('is nothing where the repair %s', (_what, calls) => {
     expect(askedOf(remediationOf({ at: NOW }, { calls }))).toBeUndefined();
   });
 });
 
-const group = (members: readonly MemberFacts[]): AutoScalingGroupFacts => ({
-  name: GROUP,
-  minSize: 1,
-  maxSize: 9,
-  desiredCapacity: 3,
-  suspendedProcesses: [],
-  members,
-  source: { kind: 'none' },
-  tags: {},
-});
-
 /** Looks for new members since NOW, in a group whose instances were launched at these moments. */
 async function look(members: readonly MemberFacts[], instances: Readonly<Record<string, Parameters<typeof instanceFacts>[0]>>) {
-  const world = groupWorld();
-  const heard = listening('instances.read');
   const read = async (instanceId: string) => {
     const facts = instances[instanceId];
     return facts === undefined ? undefined : instanceFacts({ instanceId, launchedAt: NOW, ...facts });
   };
-  const ports = { instances: heard.wrap('instances', { ...world.region.instances, read }) };
-  const context = await contextOf(world, remediationOf({ instanceId: MEMBER, slotId: memberSlotId, at: NOW }), { ports });
-  return { found: await newMembers(context, group(members), NOW), asked: heard.calls.map(([, instanceId]) => instanceId) };
+  const record = { oldInstanceId: MEMBER, slotId: memberSlotId };
+  const { context, heard } = await openStage({ world: groupWorld(), record, answers: { instances: { read } } });
+  const found = await newMembers(await context(), autoScalingGroup({ members }), NOW);
+  return { found, asked: heard('instances').map(([, instanceId]) => instanceId) };
 }
 
 describe('the new members of a group', () => {

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PermanentError } from '../../../../core/environment/errors.ts';
 import { addSeconds } from '../../../../core/environment/time.ts';
 import { imageRecordType } from '../../../../core/images/records.ts';
 import { tagKeys } from '../../../../core/inventory/records.ts';
@@ -8,12 +7,10 @@ import { createRecord, updateRecord } from '../../../../core/records/record-type
 import { evaluateGuardrails } from '../../../../core/remediation/guardrails/guardrails.ts';
 import { guard, readFacts } from '../../../../core/remediation/phases/guard.ts';
 import { guardAny } from '../../../../core/remediation/phases/guard-by-hand.ts';
-import { pauseType, type Remediation, remediationType } from '../../../../core/remediation/record.ts';
-import { remediationOf } from '../builders.ts';
-import { createWorld, OLD, testScope, verifyImage, webSystem, type World } from '../world.ts';
-import { answering, contextOf, listening, runPhase, storeClaim } from './run-phase.ts';
+import { pauseType, type Remediation } from '../../../../core/remediation/record.ts';
+import { createWorld, OLD, testScope, verifyImage, type World } from '../world.ts';
+import { denied, openStage, type Stage, type StageSeed, storeClaim, storeRemediation } from './stage.ts';
 
-const PLACE = `shop-web/${OLD}`;
 const launchedAt = '2026-11-20T09:00:00.000Z';
 const tags = { [tagKeys.system]: 'shop-web', [tagKeys.role]: 'web' };
 
@@ -31,8 +28,6 @@ const requested = (kind: string): Partial<Remediation> => {
   };
 };
 
-const denied = async (): Promise<never> => Promise.reject(new PermanentError('AccessDenied'));
-
 async function pause(): Promise<void> {
   const body = { target: 'global', isPaused: true, by: 'lee', reason: 'work', at: world.clock.now() };
   await createRecord(world.store, pauseType, keys.pause(testScope, 'global'), body);
@@ -44,25 +39,25 @@ describe('the guardrails of a repair', () => {
   it('are those of every repair, also of one that a person asked for', async () => {
     await storeClaim(world);
     await verifyImage(world);
-    const record = remediationOf({ instanceId: OLD, slotId: PLACE }, requested('instance.replace-requested'));
-    const { result } = await runPhase(guardAny, world, record);
-    expect(result).toEqual((await runPhase(guard, world, record)).result);
+    const { run } = await openStage({ world, record: requested('instance.replace-requested') });
+    const result = await run(guardAny);
+    expect(result).toEqual(await run(guard));
     expect(result.reason).toMatch(/^All 11 guardrails passed/);
   });
 });
 
-const wayBack = (): Remediation =>
-  remediationOf(
-    { instanceId: OLD, slotId: PLACE },
-    { revertOf: 'rem-0', path: 'revert', pathReason: 'A person asked for it', newInstanceId: 'i-peer1', ...requested('instance.revert-requested') },
-  );
+const wayBack = async (seed: StageSeed = {}): Promise<Stage> =>
+  openStage({
+    world,
+    record: { revertOf: 'rem-0', path: 'revert', pathReason: 'A person asked for it', newInstanceId: 'i-peer1', ...requested('instance.revert-requested') },
+    ...seed,
+  });
 
 async function putAway(): Promise<void> {
   world.region.setState(OLD, 'stopped', 'by its quarantine');
   world.region.setTag(OLD, tagKeys.quarantine, 'inc-0');
   world.region.setTag(OLD, tagKeys.quarantineUntil, addSeconds(world.clock.now(), 86_400));
-  const before = remediationOf({ id: 'rem-0', instanceId: OLD, slotId: PLACE }, { state: 'succeeded', newInstanceId: 'i-peer1' });
-  await updateRecord(world.store, remediationType, keys.remediation(testScope, 'rem-0'), () => before);
+  await storeRemediation(world, { state: 'succeeded', newInstanceId: 'i-peer1' });
 }
 
 describe('the guardrails of a way back (S0-27)', () => {
@@ -72,8 +67,9 @@ describe('the guardrails of a way back (S0-27)', () => {
   });
 
   it('let the old instance return on the image it ran, and ask only what a way back is asked', async () => {
-    const { result } = await runPhase(guardAny, world, wayBack());
-    const { verdicts } = evaluateGuardrails(await readFacts(await contextOf(world, wayBack())));
+    const { run, context } = await wayBack();
+    const result = await run(guardAny);
+    const { verdicts } = evaluateGuardrails(await readFacts(await context()));
     expect(verdicts.map(({ name, verdict }) => `${name}: ${verdict}`)).toEqual([
       'pause: pass',
       'maintenance window: pass',
@@ -99,12 +95,14 @@ describe('the guardrails of a way back (S0-27)', () => {
     ],
   ])('keep it where it is when %s', async (_what, change, guardrail, reason) => {
     await change();
-    const { verdicts } = evaluateGuardrails(await readFacts(await contextOf(world, wayBack())));
-    expect((await runPhase(guardAny, world, wayBack())).result).toEqual({ kind: 'vetoed', guardrail, reason, patch: { guardrails: verdicts } });
+    const { run, context } = await wayBack();
+    const { verdicts } = evaluateGuardrails(await readFacts(await context()));
+    expect(await run(guardAny)).toEqual({ kind: 'vetoed', guardrail, reason, patch: { guardrails: verdicts } });
   });
 
   it('keep it where it is when nobody can see it', async () => {
-    expect((await runPhase(guardAny, world, wayBack(), { wrap: answering('instances.read', denied) })).result).toMatchObject({
+    const { run } = await wayBack({ answers: { instances: { read: denied } } });
+    expect(await run(guardAny)).toMatchObject({
       kind: 'vetoed',
       guardrail: 'quarantine',
       reason: 'The old instance could not be read, which counts as a no: AccessDenied',
@@ -112,23 +110,26 @@ describe('the guardrails of a way back (S0-27)', () => {
   });
 });
 
-const drill = (changes: Partial<Remediation> = {}): Remediation =>
-  remediationOf(
-    { instanceId: 'no-instance-yet', slotId: 'shop-web/drill', groupId: 'shop-web/drill' },
-    {
+const drill = async (seed: StageSeed = {}): Promise<Stage> =>
+  openStage({
+    world,
+    record: {
+      oldInstanceId: 'no-instance-yet',
+      slotId: 'shop-web/drill',
+      groupId: 'shop-web/drill',
       isDrill: true,
       path: 'drill',
       pathReason: 'A person asked for it',
       drill: { groupId: 'shop-web/web' },
       ...requested('check.drill-requested'),
-      ...changes,
     },
-  );
+    ...seed,
+  });
 
-const drilled = async (changes: Parameters<typeof runPhase>[3] = {}) => (await runPhase(guardAny, world, drill(), changes)).result;
+const drilled = async (seed: StageSeed = {}) => (await drill(seed)).run(guardAny);
 
 /** Which member a drill would copy, in its words. */
-const modelOf = async (changes: Parameters<typeof runPhase>[3] = {}): Promise<string> => (await drilled(changes)).reason;
+const modelOf = async (seed: StageSeed = {}): Promise<string> => (await drilled(seed)).reason;
 
 const noMember = {
   kind: 'vetoed',
@@ -145,7 +146,9 @@ describe('the guardrails of a drill (S3-19)', () => {
   });
 
   it('look at the healthy member to copy, and take the newest approved image, though nobody has seen it at work', async () => {
-    const { result, after } = await runPhase(guardAny, world, drill());
+    const { run, record } = await drill();
+    const before = await record();
+    const result = await run(guardAny);
     expect(result).toMatchObject({
       kind: 'done',
       reason: copyOf(OLD),
@@ -162,13 +165,13 @@ describe('the guardrails of a drill (S3-19)', () => {
       { name: 'image choice', verdict: 'pass', reason: 'ami-v2 is the newest approved image' },
     ]);
     // The record itself never names the member as an instance to repair.
-    expect(after).toEqual(drill());
+    expect(await record()).toEqual(before);
   });
 
   it('read what the member can take, not what stands for the instance that does not run yet', async () => {
-    const heard = listening('instances.read', 'recovery.capability');
-    await drilled({ wrap: heard.wrap });
-    expect(heard.calls).toEqual([
+    const { run, heard } = await drill();
+    await run(guardAny);
+    expect(heard('instances.read', 'recovery')).toEqual([
       ['instances.read', OLD],
       ['recovery.capability', OLD],
     ]);
@@ -176,19 +179,21 @@ describe('the guardrails of a drill (S3-19)', () => {
 
   it('veto with the reason and every verdict, and write nothing', async () => {
     await pause();
-    const { result, after } = await runPhase(guardAny, world, drill());
+    const { run, record } = await drill();
+    const before = await record();
+    const result = await run(guardAny);
     expect(result).toMatchObject({ kind: 'vetoed', guardrail: 'pause', reason: 'Paused (global) by lee: work' });
     expect(result.kind === 'vetoed' && result.patch?.guardrails?.map(({ name }) => name)).toHaveLength(8);
-    expect(after).toEqual(drill());
+    expect(await record()).toEqual(before);
   });
 
   it('copy the first healthy member by its id, so that a repetition finds the same', async () => {
     const reversed = async () => (await world.region.instances.findByTag(tagKeys.system, 'shop-web')).toReversed();
     expect(await modelOf()).toBe(copyOf(OLD));
-    expect(await modelOf({ wrap: answering('instances.findByTag', reversed) })).toBe(copyOf(OLD));
+    expect(await modelOf({ answers: { instances: { findByTag: reversed } } })).toBe(copyOf(OLD));
     world.region.setTargetUnhealthy(OLD, true);
     expect(await modelOf()).toBe(copyOf('i-peer1'));
-    expect(await modelOf({ wrap: answering('instances.findByTag', reversed) })).toBe(copyOf('i-peer1'));
+    expect(await modelOf({ answers: { instances: { findByTag: reversed } } })).toBe(copyOf('i-peer1'));
   });
 
   it.each([
@@ -211,15 +216,15 @@ describe('the guardrails of a drill (S3-19)', () => {
   it('copy any running member of a system without target groups', async () => {
     world.region.setTargetUnhealthy(OLD, true);
     world.region.addInstance({ instanceId: 'i-a', imageId: 'ami-v1', launchedAt, tags });
-    const declared = webSystem();
-    const system = { ...declared, spec: { ...declared.spec, targetGroups: [] } };
-    expect(await modelOf({ system })).toBe(copyOf('i-a'));
+    expect(await modelOf({ system: { targetGroups: [] } })).toBe(copyOf('i-a'));
   });
 
   it('need a healthy member: while there is none, a drill is not what the group needs', async () => {
     for (const instanceId of [OLD, 'i-peer1', 'i-peer2']) world.region.setTargetUnhealthy(instanceId, true);
-    const { result, after } = await runPhase(guardAny, world, drill());
-    expect([result, after]).toEqual([noMember, drill()]);
+    const { run, record } = await drill();
+    const before = await record();
+    const result = await run(guardAny);
+    expect([result, await record()]).toEqual([noMember, before]);
   });
 
   it('pass over revoked images of the role, and only those', async () => {
@@ -246,7 +251,7 @@ describe('the guardrails of a drill (S3-19)', () => {
   });
 
   it('veto where the approved images cannot be read', async () => {
-    expect(await drilled({ wrap: answering('images.approvedHistory', denied) })).toMatchObject({
+    expect(await drilled({ answers: { images: { approvedHistory: denied } } })).toMatchObject({
       kind: 'vetoed',
       guardrail: 'image choice',
       reason: 'The image to launch could not be read, which counts as a no: AccessDenied',

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { PermanentError, RetryableError } from '../../../../core/environment/errors.ts';
+import { RetryableError } from '../../../../core/environment/errors.ts';
 import { type ImageRecord, imageRecordType } from '../../../../core/images/records.ts';
 import { instanceType, tagKeys } from '../../../../core/inventory/records.ts';
 import { keys } from '../../../../core/records/keys.ts';
@@ -11,10 +11,10 @@ import { phasesOf, traitsOf } from '../../../../core/remediation/paths/procedure
 import { chosenOf, guard, readFacts, readMembers, vetoOf } from '../../../../core/remediation/phases/guard.ts';
 import type { TargetHealth } from '../../../../core/remediation/ports.ts';
 import { type Group, groupType, pauseType, type Remediation, slotType } from '../../../../core/remediation/record.ts';
-import { groupOf, plainCapability, remediationOf, slotOf } from '../builders.ts';
+import { groupOf, plainCapability, slotOf } from '../builders.ts';
 import { GROUP, groupWorld, MEMBER, memberSlotId } from '../group-world.ts';
-import { createWorld, OLD, testScope, verifyImage, webPolicy, webTarget, type World } from '../world.ts';
-import { answering, type Changes, contextOf, listening, runPhase, storeClaim } from './run-phase.ts';
+import { createWorld, OLD, testScope, verifyImage, webTarget, type World } from '../world.ts';
+import { type Answers, denied, openStage, type Stage, type StageSeed, storeClaim, storeRemediation, throttled } from './stage.ts';
 
 const PLACE = `shop-web/${OLD}`;
 const launchedAt = '2026-11-20T09:00:00.000Z';
@@ -27,11 +27,10 @@ beforeEach(() => {
   world = createWorld();
 });
 
-const repair = (changes: Partial<Remediation> = {}, policy = world.policy): Remediation =>
-  remediationOf({ instanceId: OLD, slotId: PLACE, system: world.system, policy, at: world.clock.now() }, changes);
+const repair = async (record: Partial<Remediation> = {}, seed: StageSeed = {}): Promise<Stage> => openStage({ world, record, ...seed });
 
-const factsOf = async (changes: Partial<Remediation> = {}, others: Changes = {}): Promise<GuardrailFacts> =>
-  readFacts(await contextOf(world, repair(changes), others));
+const factsOf = async (record: Partial<Remediation> = {}, seed: StageSeed = {}): Promise<GuardrailFacts> =>
+  readFacts(await (await repair(record, seed)).context());
 
 /** Facts that could not be read, and why. */
 const unknownIn = (facts: GuardrailFacts): Readonly<Record<string, string>> =>
@@ -56,15 +55,18 @@ const storeImage = (imageId: string, changes: Partial<ImageRecord> = {}) => {
   return createRecord(world.store, imageRecordType, keys.image(testScope, record.role, imageId), record);
 };
 
+const alarmTrigger = { kind: 'alarm.state-change', alarmName: 'shop-web-unhealthy' };
+
 describe('the facts that the guardrails are asked about', () => {
   it('are all read afresh: of the instance, its group, its images, and what the claim has written', async () => {
     const { platform, group, slot } = await storeClaim(world);
     await storeImage('ami-v2');
     const old = world.region.find(OLD);
-    expect(await factsOf()).toEqual({
+    const { context, record } = await repair();
+    expect(await readFacts(await context())).toEqual({
       now: world.clock.now(),
       windows: [],
-      remediation: repair(),
+      remediation: await record(),
       system: world.system,
       policy: world.policy,
       pauses: known([]),
@@ -98,7 +100,7 @@ describe('the facts that the guardrails are asked about', () => {
       group: await know(async () => groupOf({ inFlight: ['plan'] })),
       slot: await know(async () => slotOf({ failuresInARow: 1 })),
     };
-    expect(await readFacts(await contextOf(world, repair()), rehearsed)).toMatchObject(rehearsed);
+    expect(await readFacts(await (await repair()).context(), rehearsed)).toMatchObject(rehearsed);
   });
 
   it('name the switches of everything and of the system, the windows of the catalog, and when the last drill passed', async () => {
@@ -106,52 +108,45 @@ describe('the facts that the guardrails are asked about', () => {
     const pause = { target: 'system#shop-web', isPaused: true, by: 'kim', reason: 'work', at: world.clock.now() };
     await createRecord(world.store, pauseType, keys.pause(testScope, pause.target), pause);
     await updateRecord(world.store, slotType, keys.slot(testScope, 'shop-web/drill'), () => slotOf({ id: 'shop-web/drill', drillPassedAt: launchedAt }));
-    const context = await contextOf(world, repair());
-    expect(await readFacts({ ...context, windows: [] })).toMatchObject({ pauses: known([pause]), drillPassedAt: known(launchedAt), windows: [] });
+    const { context } = await repair();
+    expect(await readFacts({ ...(await context()), windows: [] })).toMatchObject({ pauses: known([pause]), drillPassedAt: known(launchedAt), windows: [] });
   });
 
   it('read the alarm that speaks, and no other', async () => {
-    const heard = listening('alarms.read');
-    const trigger = { ...repair().trigger, kind: 'alarm.state-change', alarmName: 'shop-web-unhealthy' };
-    const { alarm } = await factsOf({ trigger }, { wrap: heard.wrap });
-    expect(alarm).toMatchObject(known({ name: 'shop-web-unhealthy', state: 'ALARM' }));
-    expect(heard.calls).toEqual([['alarms.read', ['shop-web-unhealthy']]]);
-    await factsOf({}, { wrap: heard.wrap });
-    expect(heard.calls).toHaveLength(1);
+    const told = await repair({}, { trigger: alarmTrigger });
+    expect((await readFacts(await told.context())).alarm).toMatchObject(known({ name: 'shop-web-unhealthy', state: 'ALARM' }));
+    expect(told.heard('alarms')).toEqual([['alarms.read', ['shop-web-unhealthy']]]);
+    const untold = await repair();
+    await readFacts(await untold.context());
+    expect(untold.heard('alarms')).toEqual([]);
   });
 
   it('read what is taken back', async () => {
-    const before = repair({ id: 'rem-0', newInstanceId: 'i-peer1' });
-    await contextOf(world, before);
+    const before = await storeRemediation(world, { newInstanceId: 'i-peer1' });
     expect(await factsOf({ revertOf: 'rem-0' })).toMatchObject({ revertOf: known(before) });
     expect(await factsOf({ revertOf: 'rem-lost' })).toMatchObject({ revertOf: known(undefined) });
   });
 });
 
-const denied = async (): Promise<never> => Promise.reject(new PermanentError('AccessDenied'));
-const throttled = async (): Promise<never> => Promise.reject(new RetryableError('RequestLimitExceeded'));
-
-const alarmTrigger = { kind: 'alarm.state-change', rule: 'x', fingerprint: 'f', at: launchedAt, summary: 's', alarmName: 'shop-web-unhealthy' };
-
 describe('a fact that cannot be read', () => {
-  it.each([
-    ['instances.read', ['instance', 'isGroupMember', 'isImageInLineage', 'path']],
-    ['instances.readStatus', ['path', 'status']],
-    ['instances.isGroupMember', ['isGroupMember', 'path']],
-    ['recovery.capability', ['capability', 'path']],
-    ['targets.registered', ['groupCount', 'image', 'targets']],
-    ['instances.findByTag', ['groupCount', 'image']],
-    ['images.approvedHistory', ['image', 'isImageInLineage']],
-    ['alarms.read', ['alarm']],
-  ])('because %s is refused stays unknown, with all that rests on it: %s', async (method, names) => {
+  it.each<[what: string, answers: Answers, names: readonly string[]]>([
+    ['the instance', { instances: { read: denied } }, ['instance', 'isGroupMember', 'isImageInLineage', 'path']],
+    ['its status checks', { instances: { readStatus: denied } }, ['path', 'status']],
+    ['its membership', { instances: { isGroupMember: denied } }, ['isGroupMember', 'path']],
+    ['what it can take', { recovery: { capability: denied } }, ['capability', 'path']],
+    ['the targets', { targets: { registered: denied } }, ['groupCount', 'image', 'targets']],
+    ['the members', { instances: { findByTag: denied } }, ['groupCount', 'image']],
+    ['the approved images', { images: { approvedHistory: denied } }, ['image', 'isImageInLineage']],
+    ['the alarm', { alarms: { read: denied } }, ['alarm']],
+  ])('because nobody may read %s stays unknown, with all that rests on it', async (_what, answers, names) => {
     await storeClaim(world);
-    const facts = await factsOf({ trigger: alarmTrigger }, { wrap: answering(method, denied) });
+    const facts = await factsOf({}, { trigger: alarmTrigger, answers });
     expect(unknownIn(facts)).toEqual(Object.fromEntries(names.map((name) => [name, 'AccessDenied'])));
   });
 
   it('because it is throttled is asked for again, and no reason for a no', async () => {
     await storeClaim(world);
-    await expect(factsOf({}, { wrap: answering('recovery.capability', throttled) })).rejects.toThrow(new RetryableError('RequestLimitExceeded'));
+    await expect(factsOf({}, { answers: { recovery: { capability: throttled } } })).rejects.toThrow(new RetryableError('RequestLimitExceeded'));
   });
 
   it('because the claim has not written it says which record is missing', async () => {
@@ -177,7 +172,7 @@ describe('a fact that cannot be read', () => {
 });
 
 const ids = async (groupId = 'shop-web/web') => {
-  const { ports, system } = await contextOf(world, repair());
+  const { ports, system } = await (await repair()).context();
   return (await readMembers(ports, system, groupId)).map(({ instanceId }) => instanceId);
 };
 
@@ -225,7 +220,7 @@ describe('how many of the group are unhealthy', () => {
   it('does not count a member whose target only begins', async () => {
     await storeClaim(world);
     const initial: TargetHealth = { ...webTarget, instanceId: 'i-peer1', state: 'initial' };
-    const { groupCount } = await factsOf({}, { ports: { targets: { ...world.region.targets, registered: async () => [initial] } } });
+    const { groupCount } = await factsOf({}, { answers: { targets: { registered: async () => [initial] } } });
     expect(groupCount).toEqual(known({ members: 3, unhealthy: 1 }));
   });
 
@@ -313,16 +308,16 @@ describe('whether it is a member of an Auto Scaling group', () => {
 
   it('is asked of AWS, not of its tags, while it is there: it may have left its group', async () => {
     await storeClaim(world);
-    const instances = { ...world.region.instances, isGroupMember: async () => false };
-    expect((await factsOf({ oldInstanceId: MEMBER }, { ports: { instances } })).isGroupMember).toEqual(known(false));
+    const answers = { instances: { isGroupMember: async () => false } };
+    expect((await factsOf({ oldInstanceId: MEMBER }, { answers })).isGroupMember).toEqual(known(false));
   });
 
   it('say its tags once it is terminated, though AWS knows of no member any more', async () => {
     world.region.setState(MEMBER, 'terminated', 'by hand');
     world.region.setState('i-peer1', 'terminated', 'by hand');
     await storeClaim(world);
-    const instances = { ...world.region.instances, isGroupMember: async () => false };
-    expect((await factsOf({ oldInstanceId: MEMBER }, { ports: { instances } })).isGroupMember).toEqual(known(true));
+    const answers = { instances: { isGroupMember: async () => false } };
+    expect((await factsOf({ oldInstanceId: MEMBER }, { answers })).isGroupMember).toEqual(known(true));
     expect(await isMember('i-peer1')).toEqual([false, 'replace']);
   });
 
@@ -352,19 +347,21 @@ describe('whether it is a member of an Auto Scaling group', () => {
   });
 });
 
-const wayOf = async (changes: Partial<Remediation> = {}, others: Changes = {}) => {
+const wayOf = async (changes: Partial<Remediation> = {}, seed: StageSeed = {}) => {
   await storeClaim(world);
-  const { path } = await factsOf(changes, others);
+  const { path } = await factsOf(changes, seed);
   return path.isKnown ? path.value : path.why;
 };
 
 describe('the way to repair', () => {
   it('follows the ladder of the policy, what the instance can take, and who asked', async () => {
-    const policy = webPolicy({ ladder: ['reboot', 'replace'] });
-    expect(await wayOf({}, { policy })).toMatchObject({ path: 'reboot', nextPaths: ['replace'] });
+    const spec = { ladder: ['reboot', 'replace'] };
+    expect(await wayOf({}, { spec })).toMatchObject({ path: 'reboot', nextPaths: ['replace'] });
     expect(await wayOf({ isFenced: true })).toMatchObject({ reason: 'a full replacement, the old instance stopped first' });
-    const trigger = { ...repair().trigger, kind: 'instance.replace-requested' };
-    expect(await wayOf({ trigger }, { policy })).toMatchObject({ path: 'replace', reason: 'a person asked for it: a full replacement, launched first' });
+    expect(await wayOf({}, { spec, trigger: { kind: 'instance.replace-requested' } })).toMatchObject({
+      path: 'replace',
+      reason: 'a person asked for it: a full replacement, launched first',
+    });
     world.region.recovery.setCapability(OLD, { isStopProtected: true });
     expect(await wayOf()).toMatchObject({ kind: 'none' });
   });
@@ -376,7 +373,7 @@ describe('the way to repair', () => {
 
   it('of one that is terminated is that of one that is gone: what it could take counts no more', async () => {
     world.region.setState(OLD, 'terminated', 'by hand');
-    expect(await wayOf({}, { policy: webPolicy({ ladder: ['reboot', 'replace'] }) })).toMatchObject({
+    expect(await wayOf({}, { spec: { ladder: ['reboot', 'replace'] } })).toMatchObject({
       path: 'replace',
       reason: 'a full replacement, launched first; left out: reboot (the instance is gone, not running)',
     });
@@ -395,10 +392,10 @@ describe('the way to repair', () => {
   });
 });
 
-async function ask(changes: Partial<Remediation> = {}, others: Changes = {}) {
-  const record = repair(changes, others.policy);
-  const { verdicts } = evaluateGuardrails(await readFacts(await contextOf(world, record, others)));
-  return { verdicts, ...(await runPhase(guard, world, record, others)) };
+async function ask(changes: Partial<Remediation> = {}, seed: StageSeed = {}) {
+  const { run, context, record } = await repair(changes, seed);
+  const { verdicts } = evaluateGuardrails(await readFacts(await context()));
+  return { verdicts, result: await run(guard), record: await record() };
 }
 
 const breakerOf = async () => (await readRecord(world.store, groupType, keys.group(testScope, 'shop-web/web')))?.body.breaker;
@@ -429,12 +426,12 @@ describe('the guardrails of a repair', () => {
   });
 
   it('let it end before harm in a dry run, and say what would have been done', async () => {
-    const { result, verdicts } = await ask({}, { policy: webPolicy({ mode: 'dry-run' }) });
+    const { result, verdicts } = await ask({}, { spec: { mode: 'dry-run' } });
     expect(result).toEqual({ kind: 'would-have', reason: `Would have replaced ${OLD} from ami-v2`, patch: { guardrails: verdicts, ...replacing } });
   });
 
   it('say in a dry run which other way would have been taken; the image is only for a later step', async () => {
-    const { result } = await ask({}, { policy: webPolicy({ mode: 'dry-run', ladder: ['reboot', 'replace'] }) });
+    const { result } = await ask({}, { spec: { mode: 'dry-run', ladder: ['reboot', 'replace'] } });
     expect(result).toMatchObject({
       kind: 'would-have',
       reason: `Would have taken the path reboot for ${OLD}`,
@@ -455,18 +452,18 @@ describe('the guardrails of a repair', () => {
   });
 
   it('veto a repair whose way or image nobody knows', async () => {
-    expect((await ask({}, { wrap: answering('recovery.capability', denied) })).result).toMatchObject({ kind: 'vetoed', guardrail: 'capability' });
-    expect((await ask({}, { wrap: answering('store.query', denied) })).result).toMatchObject({ kind: 'vetoed', guardrail: 'image choice' });
+    expect((await ask({}, { answers: { recovery: { capability: denied } } })).result).toMatchObject({ kind: 'vetoed', guardrail: 'capability' });
+    expect((await ask({}, { answers: { store: { query: denied } } })).result).toMatchObject({ kind: 'vetoed', guardrail: 'image choice' });
   });
 
   it('ask a person where one of them says so, with the findings of those only (S1-15)', async () => {
-    const { result, verdicts } = await ask({}, { policy: webPolicy({ mode: 'approve' }) });
+    const { result, verdicts, record } = await ask({}, { spec: { mode: 'approve' } });
     expect(result).toMatchObject({
       kind: 'done',
       patch: {
         guardrails: verdicts,
         ...replacing,
-        remaining: ['await-approval', 'guard', ...repair().remaining],
+        remaining: ['await-approval', 'guard', ...record.remaining],
         approval: { findings: ['opt-in and provenance: The policy shop-web asks for approval'], plan: { phases: replacing.remaining, imageId: 'ami-v2' } },
       },
     });
@@ -475,13 +472,13 @@ describe('the guardrails of a repair', () => {
   it('ask nobody twice: with a yes it goes on', async () => {
     const at = world.clock.now();
     const approval = { requestedAt: at, expiresAt: at, findings: [], plan: { phases: [], kept: [], cannotKeep: [] } };
-    const { result, verdicts } = await ask({ approval: { ...approval, granted: { by: 'kim', at } } }, { policy: webPolicy({ mode: 'approve' }) });
+    const { result, verdicts } = await ask({ approval: { ...approval, granted: { by: 'kim', at } } }, { spec: { mode: 'approve' } });
     expect(result).toEqual({
       kind: 'done',
       reason: 'No guardrail vetoes, and kim approved; a full replacement, launched first; ami-v2 is the newest approved image verified in this group',
       patch: { guardrails: verdicts, ...replacing },
     });
-    const again = await ask({ approval }, { policy: webPolicy({ mode: 'approve' }) });
+    const again = await ask({ approval }, { spec: { mode: 'approve' } });
     expect(again.result.reason).toMatch(/^A person is asked until /);
   });
 });
@@ -510,7 +507,7 @@ describe('the guardrails of a member of a group', () => {
   });
 
   it('say in a dry run that the group would have been asked', async () => {
-    const { result } = await ask(asMember, { policy: webPolicy({ mode: 'dry-run' }) });
+    const { result } = await ask(asMember, { spec: { mode: 'dry-run' } });
     expect(result).toMatchObject({ kind: 'would-have', reason: `Would have taken the path group-member for ${MEMBER}` });
   });
 });
@@ -556,8 +553,10 @@ describe('a group that is found over its limit', () => {
   it('keeps its breaker when a person asked: that is no trouble', async () => {
     const at = world.clock.now();
     const request = { by: 'kim', reason: 'odd noises', at };
-    const trigger = { ...repair().trigger, kind: 'instance.replace-requested' };
-    expect((await ask({ request, trigger })).result).toMatchObject({ kind: 'vetoed', guardrail: 'circuit breaker' });
+    expect((await ask({ request }, { trigger: { kind: 'instance.replace-requested' } })).result).toMatchObject({
+      kind: 'vetoed',
+      guardrail: 'circuit breaker',
+    });
     expect(await breakerOf()).toEqual({ state: 'closed', isProbeFailed: false });
   });
 

@@ -4,9 +4,9 @@ import { moveInterfaces, returnInterfaces } from '../../../../core/remediation/p
 import type { Remediation } from '../../../../core/remediation/record.ts';
 import type { InterfacePlace } from '../../../../core/remediation/surroundings/attachment-ports.ts';
 import type { CapturedInterface } from '../../../../core/remediation/surroundings/capture.ts';
-import { instanceFacts, NOW } from '../builders.ts';
+import { instanceFacts } from '../builders.ts';
 import { OLD } from '../world.ts';
-import { type Answers, NEW, type Stage, stage, stillAttachments } from './one-phase.ts';
+import { type Answers, done, failed, NEW, openStage, ran, type Stage, stillAttachments, wait } from './stage.ts';
 
 const second: CapturedInterface = {
   networkInterfaceId: 'eni-second',
@@ -32,37 +32,30 @@ const answersOf = (place: InterfacePlace | undefined, holder?: InstanceFacts): A
 });
 
 const movingRecord: Partial<Remediation> = { newInstanceId: NEW, phase: 'move-interfaces' };
-const returningRecord: Partial<Remediation> = {
-  newInstanceId: NEW,
-  phase: 'return-interfaces',
-  phases: [{ name: 'move-interfaces', startedAt: NOW, endedAt: NOW, outcome: 'done', reason: 'moved' }],
-};
+const returningRecord: Partial<Remediation> = { newInstanceId: NEW, phase: 'return-interfaces', phases: [ran('move-interfaces')] };
 
 async function withInterface(place: InterfacePlace | undefined, holder?: InstanceFacts, captured: CapturedInterface = second): Promise<Stage> {
-  return stage({ record: movingRecord, capture: { secondaryInterfaces: [captured] }, answers: answersOf(place, holder) });
+  return openStage({ record: movingRecord, capture: { secondaryInterfaces: [captured] }, answers: answersOf(place, holder) });
 }
-
-const wait = (reason: string) => ({ kind: 'wait', seconds: 3, reason });
-const failed = (reason: string) => ({ kind: 'failed', reason });
 
 describe('a network interface on its way to the replacement', () => {
   it.for([
     ['does not exist', undefined, failed('The network interface eni-second does not exist any more')],
     ['is held by somebody else', at('i-other'), failed('The network interface eni-second is held by i-other, which is no part of this repair')],
     ['is free but not ready', { networkInterfaceId: 'eni-second', state: 'pending' }, wait('The network interface eni-second is pending')],
-    ['is being attached to it', at(NEW, { attachmentState: 'attaching' }), wait('The network interface eni-second is attaching at i-new')],
+    ['is being attached to it', at(NEW, { attachmentState: 'attaching' }), wait('The network interface eni-second is attaching at i-new0001')],
     [
       'is at it, and how is not said',
       { networkInterfaceId: 'eni-second', state: 'in-use', instanceId: NEW },
-      wait('The network interface eni-second is in-use at i-new'),
+      wait('The network interface eni-second is in-use at i-new0001'),
     ],
-    ['has another number there', at(NEW, { deviceIndex: 2 }), failed('The network interface eni-second is number 2 of i-new, not 1')],
+    ['has another number there', at(NEW, { deviceIndex: 2 }), failed('The network interface eni-second is number 2 of i-new0001, not 1')],
     [
       'has a number there that is not said',
       { networkInterfaceId: 'eni-second', state: 'in-use', instanceId: NEW, attachmentState: 'attached' },
-      failed('The network interface eni-second is number unknown of i-new, not 1'),
+      failed('The network interface eni-second is number unknown of i-new0001, not 1'),
     ],
-    ['is attached as it was', at(NEW), { kind: 'done', reason: 'In place: eni-second as interface 1 of i-new' }],
+    ['is attached as it was', at(NEW), done('In place: eni-second as interface 1 of i-new0001')],
   ] as const)('that %s is not touched', async ([, place, result]) => {
     const { run, made, calls } = await withInterface(place);
     expect(await run(moveInterfaces)).toEqual(result);
@@ -72,7 +65,7 @@ describe('a network interface on its way to the replacement', () => {
 
   it('that is free is attached with its number, once', async () => {
     const { run, made, calls } = await withInterface({ networkInterfaceId: 'eni-second', state: 'available' });
-    const result = wait('The network interface eni-second is being attached to i-new');
+    const result = wait('The network interface eni-second is being attached to i-new0001');
     expect([await run(moveInterfaces), await run(moveInterfaces)]).toEqual([result, result]);
     expect(made).toEqual([['interfaces.attach', 'eni-second', NEW, 1]]);
     expect(await calls()).toEqual(['move:attach:eni-second']);
@@ -80,7 +73,7 @@ describe('a network interface on its way to the replacement', () => {
 
   it('ends with its instance again where it did before', async () => {
     const { run, made, calls } = await withInterface(at(NEW), undefined, { ...second, deleteOnTermination: true });
-    expect(await run(moveInterfaces)).toEqual({ kind: 'done', reason: 'In place: eni-second as interface 1 of i-new' });
+    expect(await run(moveInterfaces)).toEqual(done('In place: eni-second as interface 1 of i-new0001'));
     expect(made).toEqual([['interfaces.setDeleteOnTermination', 'eni-second', true]]);
     expect(await calls()).toEqual(['move:keep-setting:eni-second']);
   });
@@ -121,7 +114,7 @@ describe('a network interface on its way back', () => {
   const capture = { secondaryInterfaces: [{ ...second, deleteOnTermination: true }] };
 
   it.for([
-    ['is taken from the replacement', at(NEW), wait('The network interface eni-second is attached at i-new'), 'return:detach:eni-second'],
+    ['is taken from the replacement', at(NEW), wait('The network interface eni-second is attached at i-new0001'), 'return:detach:eni-second'],
     [
       'is attached to the old instance once it is free',
       { networkInterfaceId: 'eni-second', state: 'available' },
@@ -129,27 +122,27 @@ describe('a network interface on its way back', () => {
       'return:attach:eni-second',
     ],
   ] as const)('%s', async ([, place, result, call]) => {
-    const { run, calls } = await stage({ record: returningRecord, capture, answers: answersOf(place) });
+    const { run, calls } = await openStage({ record: returningRecord, capture, answers: answersOf(place) });
     expect(await run(returnInterfaces)).toEqual(result);
     expect(await calls()).toEqual([call]);
   });
 
   it('is in place at the old instance; whether it ends with it is set by the last phase', async () => {
-    const { run, made } = await stage({ record: returningRecord, capture, answers: answersOf(at(OLD)) });
-    expect(await run(returnInterfaces)).toEqual({ kind: 'done', reason: 'In place: eni-second as interface 1 of i-old' });
+    const { run, made } = await openStage({ record: returningRecord, capture, answers: answersOf(at(OLD)) });
+    expect(await run(returnInterfaces)).toEqual(done('In place: eni-second as interface 1 of i-old'));
     expect(made).toEqual([]);
   });
 
   it('is nothing to do where none had begun to move', async () => {
-    const { run, made } = await stage({ record: movingRecord, capture, answers: answersOf(at(NEW)) });
-    expect(await run(returnInterfaces)).toEqual({ kind: 'done', reason: 'Nothing of it had moved' });
+    const { run, made } = await openStage({ record: movingRecord, capture, answers: answersOf(at(NEW)) });
+    expect(await run(returnInterfaces)).toEqual(done('Nothing of it had moved'));
     expect(made).toEqual([]);
   });
 });
 
 describe('an instance whose capture has no secondary interface', () => {
   it('has nothing to move', async () => {
-    const { run } = await stage({ record: movingRecord, capture: { secondaryInterfaces: undefined } });
-    expect(await run(moveInterfaces)).toEqual({ kind: 'done', reason: 'Nothing to move' });
+    const { run } = await openStage({ record: movingRecord, capture: { secondaryInterfaces: undefined } });
+    expect(await run(moveInterfaces)).toEqual(done('Nothing to move'));
   });
 });

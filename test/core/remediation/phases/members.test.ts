@@ -6,32 +6,14 @@ import type { PhaseResult } from '../../../../core/remediation/phase.ts';
 import { awaitMember, findGroup, preflightMember, quarantineMember, replaceMember, replacementOf } from '../../../../core/remediation/phases/members.ts';
 import type { InstanceFacts, TargetHealth } from '../../../../core/remediation/ports.ts';
 import type { Remediation } from '../../../../core/remediation/record.ts';
-import type { AutoScalingGroupFacts, GroupReader, MemberFacts, ScalingActivity } from '../../../../core/remediation/surroundings/member-ports.ts';
-import { instanceFacts, NOW } from '../builders.ts';
+import type { AutoScalingGroupFacts, GroupReader, ScalingActivity } from '../../../../core/remediation/surroundings/member-ports.ts';
+import { autoScalingGroup, instanceFacts, memberFacts, NOW } from '../builders.ts';
 import { GROUP, groupWorld, MEMBER, memberSlotId } from '../group-world.ts';
-import { testScope, webSystem, webTarget, type World } from '../world.ts';
-import { type Answers, ended, NEW, type Stage, stage } from './one-phase.ts';
+import { testScope, webTarget, type World } from '../world.ts';
+import { answered, type Answers, done, failed, NEW, openStage, ran, type Stage, wait } from './stage.ts';
 
 const ZONE = 'eu-central-1a';
-const inService = (instanceId: string, changes: Partial<MemberFacts> = {}): MemberFacts => ({
-  instanceId,
-  availabilityZone: ZONE,
-  lifecycleState: 'InService',
-  isHealthy: true,
-  ...changes,
-});
-
-const groupOf = (changes: Partial<AutoScalingGroupFacts> = {}): AutoScalingGroupFacts => ({
-  name: GROUP,
-  minSize: 1,
-  maxSize: 3,
-  desiredCapacity: 1,
-  suspendedProcesses: [],
-  members: [inService(MEMBER)],
-  source: { kind: 'none' },
-  tags: {},
-  ...changes,
-});
+const groupOf = (changes: Partial<AutoScalingGroupFacts> = {}): AutoScalingGroupFacts => autoScalingGroup({ members: [memberFacts(MEMBER)], ...changes });
 
 const activity = (changes: Partial<ScalingActivity> = {}): ScalingActivity => ({
   activityId: 'activity-1',
@@ -65,11 +47,8 @@ const saying = (group: AutoScalingGroupFacts | undefined, more: Partial<GroupRea
 });
 
 async function onStage(answers: Answers, record: Partial<Remediation> = {}, world: World = groupWorld()): Promise<Stage> {
-  return stage({ world, record: { ...ofMember, ...record }, answers });
+  return openStage({ world, record: { ...ofMember, ...record }, answers });
 }
-
-const done = (reason: string) => ({ kind: 'done', reason });
-const failed = (reason: string) => ({ kind: 'failed', reason });
 
 const nameless: InstanceRecord = {
   instanceId: MEMBER,
@@ -104,8 +83,8 @@ describe('the group of a member', () => {
   ] as const satisfies readonly (readonly [string, Answers, string])[])('is %s', async ([, answers, name]) => {
     const world = groupWorld();
     await createRecord(world.store, instanceType, keys.instance(testScope, MEMBER), known);
-    const { look } = await onStage(answers, {}, world);
-    expect((await findGroup(await look()))?.name).toBe(name);
+    const { context } = await onStage(answers, {}, world);
+    expect((await findGroup(await context()))?.name).toBe(name);
   });
 
   it.for([
@@ -114,8 +93,8 @@ describe('the group of a member', () => {
   ] as const)('is none where %s, and none is read then', async ([, record]) => {
     const world = groupWorld();
     if (record !== undefined) await createRecord(world.store, instanceType, keys.instance(testScope, MEMBER), record);
-    const { look } = await onStage({ ...named(), instances: { read: async () => undefined } }, {}, world);
-    expect(await findGroup(await look())).toBeUndefined();
+    const { context } = await onStage({ ...named(), instances: { read: async () => undefined } }, {}, world);
+    expect(await findGroup(await context())).toBeUndefined();
   });
 });
 
@@ -126,8 +105,8 @@ describe('the way in which a group is asked', () => {
     ['in standby, so that evidence is kept where the policy requires it', { memberReplacement: 'mark-unhealthy', evidenceRequired: true }, {}, 'standby'],
     ['never beside another one, whatever the policy says', { memberReplacement: 'standby', evidenceRequired: true }, { isFenced: true }, 'mark-unhealthy'],
   ] as const)('is %s: %j %j', async ([, spec, record, how]) => {
-    const { look } = await onStage({}, record, groupWorld(spec));
-    expect(replacementOf(await look())).toBe(how);
+    const { context } = await onStage({}, record, groupWorld(spec));
+    expect(replacementOf(await context())).toBe(how);
   });
 });
 
@@ -187,11 +166,7 @@ describe('a group that must not be asked', () => {
       { refreshId: 'refresh-2', status: 'Pending' },
     ];
     const { run, made } = await onStage(saying(groupOf(), { openRefreshes: async () => refreshes }));
-    expect(await run(preflightMember)).toEqual({
-      kind: 'wait',
-      seconds: 30,
-      reason: `${GROUP} refreshes its instances (refresh-1 InProgress, refresh-2 Pending)`,
-    });
+    expect(await run(preflightMember)).toEqual(wait(`${GROUP} refreshes its instances (refresh-1 InProgress, refresh-2 Pending)`, 30));
     expect(made).toEqual([]);
   });
 
@@ -210,28 +185,28 @@ describe('a group that replaces the member by itself', () => {
   const ends = `Terminating EC2 instance: ${MEMBER}`;
 
   it.for([
-    ['it has left', [inService('i-member-a2')], [activity()], `${MEMBER} has left the group: ${ends}`, false],
+    ['it has left', [memberFacts('i-member-a2')], [activity()], `${MEMBER} has left the group: ${ends}`, false],
     ['it has left, and nothing is said', [], noActivity, `${MEMBER} has left the group: its group replaces it`, false],
-    ['it is marked', [inService(MEMBER, { isHealthy: false })], noActivity, `${MEMBER} is InService and marked unhealthy: its group replaces it`, true],
-    ['it is leaving', [inService(MEMBER, { lifecycleState: 'Terminating:Wait' })], [activity()], `${MEMBER} is Terminating:Wait: ${ends}`, true],
-    ['its end was begun', [inService(MEMBER)], [activity()], `${MEMBER} is InService: ${ends}`, true],
+    ['it is marked', [memberFacts(MEMBER, { isHealthy: false })], noActivity, `${MEMBER} is InService and marked unhealthy: its group replaces it`, true],
+    ['it is leaving', [memberFacts(MEMBER, { lifecycleState: 'Terminating:Wait' })], [activity()], `${MEMBER} is Terminating:Wait: ${ends}`, true],
+    ['its end was begun', [memberFacts(MEMBER)], [activity()], `${MEMBER} is InService: ${ends}`, true],
   ] as const)('is adopted, and nothing is asked of it: %s', async ([, members, activities, reason, isThere]) => {
-    const { run, made, record } = await onStage(saying(groupOf({ members }), { activities: async () => activities }));
+    const { run, made, results } = await onStage(saying(groupOf({ members }), { activities: async () => activities }));
     expect(await run(preflightMember)).toEqual({
       ...done(`Adopted, nothing is marked: ${reason}`),
       patch: { remaining: isThere ? ['evidence', ...afterAsking] : afterAsking },
     });
     expect(made).toEqual([]);
-    expect((await record()).calls['adopt']?.result).toEqual({ groupName: GROUP, since: NOW });
+    expect(await results()).toEqual({ adopt: { groupName: GROUP, since: NOW } });
   });
 
   it.for([
     ['the beginning of the replacement', '2026-11-21T08:59:00.000Z', '2026-11-21T08:59:00.000Z'],
     ['the detection of the trouble, where that is earlier', '2026-11-21T09:01:00.000Z', NOW],
   ] as const)('has begun at %s', async ([, startedAt, since]) => {
-    const { run, record } = await onStage(saying(groupOf({ members: [] }), { activities: async () => [activity({ startedAt })] }));
+    const { run, results } = await onStage(saying(groupOf({ members: [] }), { activities: async () => [activity({ startedAt })] }));
     await run(preflightMember);
-    expect((await record()).calls['adopt']?.result).toEqual({ groupName: GROUP, since });
+    expect(await results()).toEqual({ adopt: { groupName: GROUP, since } });
   });
 
   it.for([
@@ -244,7 +219,7 @@ describe('a group that replaces the member by itself', () => {
   });
 
   it('is not shown by the mark on another member', async () => {
-    const members = [inService('i-member-a2', { isHealthy: false }), inService(MEMBER)];
+    const members = [memberFacts('i-member-a2', { isHealthy: false }), memberFacts(MEMBER)];
     const { run } = await onStage(saying(groupOf({ members })));
     expect((await run(preflightMember)).reason).toMatch(/^shop-web-asg can launch ami-v2: /u);
   });
@@ -313,18 +288,16 @@ describe('a group that is asked', () => {
     ['mark-unhealthy', ['groupChanger.markUnhealthy', MEMBER], `${GROUP} is told that ${MEMBER} is unhealthy`],
     ['standby', ['groupChanger.enterStandby', GROUP, MEMBER], `${MEMBER} goes into standby; ${GROUP} launches another one`],
   ] as const)('by %s is asked once', async ([memberReplacement, call, reason]) => {
-    const { world, run, made, record } = await onStage(saying(groupOf()), { phase: 'replace-member' }, groupWorld({ memberReplacement }));
+    const { world, run, made, results } = await onStage(saying(groupOf()), { phase: 'replace-member' }, groupWorld({ memberReplacement }));
     world.clock.advance(60);
     const result = { ...done(reason), patch: { timing: { detectedAt: NOW, decidedAt: NOW, launchedAt: '2026-11-21T09:01:00.000Z' } } };
     expect([await run(replaceMember), await run(replaceMember)]).toEqual([result, result]);
     expect(made).toEqual([call]);
-    const { calls } = await record();
-    expect(Object.keys(calls)).toEqual([memberReplacement]);
-    expect(calls[memberReplacement]?.result).toEqual({ groupName: GROUP });
+    expect(await results()).toEqual({ [memberReplacement]: { groupName: GROUP } });
   });
 });
 
-const marked: Remediation['calls'] = { 'mark-unhealthy': ended({ groupName: GROUP }) };
+const marked = answered({ 'mark-unhealthy': { groupName: GROUP } });
 const waiting: Partial<Remediation> = { phase: 'await-member', calls: marked };
 const health = (instanceId: string, state: TargetHealth['state'], targetGroupName = 'shop-web'): TargetHealth => ({
   ...webTarget,
@@ -343,17 +316,19 @@ interface Scene {
   readonly targetGroups?: readonly string[];
 }
 
-const fresh = groupOf({ members: [inService(NEW)] });
+const fresh = groupOf({ members: [memberFacts(NEW)] });
 const polling = { statusPollSeconds: 17, healthyReads: 2, healthyReadIntervalSeconds: 11 };
 
 async function awaiting(scene: Scene): Promise<Stage> {
   const { group = groupOf(), activities = [], hooks = [], targets = [], record = {}, targetGroups = ['shop-web'] } = scene;
-  const given = groupWorld(polling);
-  const system = webSystem();
-  const world = { ...given, system: { ...system, spec: { ...system.spec, targetGroups: [...targetGroups] } } };
-  const answers = saying(group === 'gone' ? undefined : group, { activities: async () => activities, hooks: async () => hooks });
+  const said = saying(group === 'gone' ? undefined : group, { activities: async () => activities, hooks: async () => hooks });
   const launched = instanceFacts({ instanceId: NEW, launchedAt: '2026-11-21T09:01:00.000Z', imageId: 'ami-v2', ...scene.fresh });
-  return onStage({ ...answers, instances: { read: async () => launched }, targets: { registered: async () => targets } }, { ...waiting, ...record }, world);
+  return openStage({
+    world: groupWorld(polling),
+    system: { targetGroups: [...targetGroups] },
+    record: { ...ofMember, ...waiting, ...record },
+    answers: { ...said, instances: { read: async () => launched }, targets: { registered: async () => targets } },
+  });
 }
 
 const looked = async (scene: Scene): Promise<PhaseResult> => (await awaiting(scene)).run(awaitMember);
@@ -389,33 +364,33 @@ describe('a new member that is awaited', () => {
 
   it('is told to wait at the hook of others, before what the group says', async () => {
     const scene = {
-      group: groupOf({ members: [inService(NEW, { lifecycleState: 'Pending:Wait' })] }),
+      group: groupOf({ members: [memberFacts(NEW, { lifecycleState: 'Pending:Wait' })] }),
       hooks: [{ name: 'warm-up', transition: 'launching' }],
       activities: [launch()],
     } as const;
     expect(await looked(scene)).toEqual(
       notYet(
-        '. i-new waits at the hook warm-up (Pending:Wait), which others must complete: The policy shop-web does not name the hook warm-up. It says: Launching: failed (no capacity)',
+        '. i-new0001 waits at the hook warm-up (Pending:Wait), which others must complete: The policy shop-web does not name the hook warm-up. It says: Launching: failed (no capacity)',
       ),
     );
   });
 
   it.for([
-    ['in no target group yet', [], '0 of 2 healthy reads; i-new is InService', 0],
-    ['healthy there', [health(NEW, 'healthy')], '1 of 2 healthy reads; i-new: shop-web:80 healthy', 1],
+    ['in no target group yet', [], '0 of 2 healthy reads; i-new0001 is InService', 0],
+    ['healthy there', [health(NEW, 'healthy')], '1 of 2 healthy reads; i-new0001: shop-web:80 healthy', 1],
     [
       'not healthy in one of them',
       [health(NEW, 'healthy'), health(NEW, 'initial', 'api')],
-      '0 of 2 healthy reads; i-new: shop-web:80 healthy, api:80 initial',
+      '0 of 2 healthy reads; i-new0001: shop-web:80 healthy, api:80 initial',
       0,
     ],
-    ['healthy, whatever others are', [health('i-member-a2', 'unhealthy'), health(NEW, 'healthy')], '1 of 2 healthy reads; i-new: shop-web:80 healthy', 1],
+    ['healthy, whatever others are', [health('i-member-a2', 'unhealthy'), health(NEW, 'healthy')], '1 of 2 healthy reads; i-new0001: shop-web:80 healthy', 1],
   ] as const)('is in service and %s', async ([, targets, reason, healthyReads]) => {
     expect(await looked({ group: fresh, targets })).toEqual({ kind: 'wait', seconds: 11, reason, memory: { member: NEW, healthyReads } });
   });
 
   it('of a system without target groups serves once it is in service', async () => {
-    expect(await looked({ group: fresh, targetGroups: [] })).toMatchObject({ reason: '1 of 2 healthy reads; i-new is InService' });
+    expect(await looked({ group: fresh, targetGroups: [] })).toMatchObject({ reason: '1 of 2 healthy reads; i-new0001 is InService' });
   });
 
   it.for([
@@ -435,7 +410,7 @@ describe('a new member that is awaited', () => {
     const { world, run } = await awaiting({ group: fresh, targets: [health(NEW, 'healthy')], record: nearly });
     world.clock.advance(120);
     expect(await run(awaitMember)).toEqual({
-      ...done(`${GROUP} has replaced it: i-new: shop-web:80 healthy`),
+      ...done(`${GROUP} has replaced it: i-new0001: shop-web:80 healthy`),
       patch: {
         timing: { detectedAt: NOW, decidedAt: NOW, inServiceAt: '2026-11-21T09:02:00.000Z' },
         recoverySeconds: 120,
@@ -448,7 +423,7 @@ describe('a new member that is awaited', () => {
   });
 
   it('leaves what the old one had where that is kept in standby', async () => {
-    const record = { ...nearly, calls: { standby: ended({ groupName: GROUP }) } };
+    const record = { ...nearly, calls: answered({ standby: { groupName: GROUP } }) };
     expect(await looked({ group: fresh, targets: [health(NEW, 'healthy')], record })).toMatchObject({ patch: { differences: ['its id and its addresses'] } });
   });
 
@@ -468,16 +443,15 @@ describe('a new member that is awaited', () => {
 
 describe('the old member', () => {
   it('of a group that ends it is nothing to keep; if it still waits at our hook it goes on', async () => {
-    const group = groupOf({ members: [inService(MEMBER, { lifecycleState: 'Terminating:Wait' })] });
+    const group = groupOf({ members: [memberFacts(MEMBER, { lifecycleState: 'Terminating:Wait' })] });
     const answers = saying(group, { hooks: async () => [{ name: 'drain-queue', transition: 'terminating' }] });
-    const evidence: Remediation['phases'] = [{ name: 'evidence', startedAt: NOW, endedAt: NOW, outcome: 'done', reason: 'Kept' }];
-    const { run, made } = await onStage(answers, { calls: marked, phases: evidence }, groupWorld({ completeLifecycleHooks: ['drain-queue'] }));
+    const { run, made } = await onStage(answers, { calls: marked, phases: [ran('evidence')] }, groupWorld({ completeLifecycleHooks: ['drain-queue'] }));
     expect(await run(quarantineMember)).toEqual(done(`${MEMBER} is ended by its group; there is nothing to keep`));
     expect(made).toEqual([['groupChanger.completeLifecycleAction', GROUP, 'drain-queue', MEMBER]]);
   });
 
   it('in standby is put away like any other', async () => {
-    const { world, run } = await onStage(saying(groupOf()), { phase: 'quarantine-member', calls: { standby: ended({ groupName: GROUP }) } });
+    const { world, run } = await onStage(saying(groupOf()), { phase: 'quarantine-member', calls: answered({ standby: { groupName: GROUP } }) });
     await run(quarantineMember);
     expect(world.region.find(MEMBER)?.tags[tagKeys.quarantine]).toBe('inc-1');
   });

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { PhaseResult } from '../../../../core/remediation/phase.ts';
 import { backward, type Direction, forward, left, moveEach, moving, type Progress, stuck, there } from '../../../../core/remediation/phases/moving.ts';
 import type { Remediation } from '../../../../core/remediation/record.ts';
-import { NOW, remediationOf } from '../builders.ts';
+import { remediationOf } from '../builders.ts';
 import { OLD } from '../world.ts';
-import { NEW, stage } from './one-phase.ts';
+import { done, failed, NEW, openStage, ran, wait } from './stage.ts';
 
 const begun = (name: Remediation['phase']): Partial<Remediation> => ({
-  phases: [{ name, startedAt: NOW, endedAt: NOW, outcome: 'failed', reason: 'refused' }],
+  phases: [ran(name, 'failed')],
 });
 
 /** The direction that is taken from a record, or the result without one. */
@@ -16,9 +16,9 @@ async function taken(
   take: (...words: Parameters<typeof forward>) => Promise<PhaseResult>,
 ): Promise<{ readonly directions: readonly Direction[]; readonly result: PhaseResult }> {
   const directions: Direction[] = [];
-  const result = await take(await (await stage({ record })).look(), async (direction) => {
+  const result = await take(await (await openStage({ record })).context(), async (direction) => {
     directions.push(direction);
-    return { kind: 'done', reason: 'ran' };
+    return done('ran');
   });
   return { directions, result };
 }
@@ -27,12 +27,12 @@ describe('the direction in which things move', () => {
   it('is from the old instance to the replacement', async () => {
     expect(await taken({ newInstanceId: NEW }, forward)).toEqual({
       directions: [{ verb: 'move', from: OLD, to: NEW }],
-      result: { kind: 'done', reason: 'ran' },
+      result: done('ran'),
     });
   });
 
   it('leads nowhere without a replacement: the phase fails', async () => {
-    expect(await taken({}, forward)).toEqual({ directions: [], result: { kind: 'failed', reason: 'No replacement was launched' } });
+    expect(await taken({}, forward)).toEqual({ directions: [], result: failed('No replacement was launched') });
   });
 
   it.for([
@@ -42,7 +42,7 @@ describe('the direction in which things move', () => {
   ] as const)('is back to the old instance %s', async ([, record]) => {
     expect(await taken(record, (context, run) => backward(context, 'move-volumes', run))).toEqual({
       directions: [{ verb: 'return', from: NEW, to: OLD }],
-      result: { kind: 'done', reason: 'ran' },
+      result: done('ran'),
     });
   });
 
@@ -54,7 +54,7 @@ describe('the direction in which things move', () => {
   ] as const)('leads nowhere back when %s, and that is all right', async ([, record]) => {
     expect(await taken(record, (context, run) => backward(context, 'move-volumes', run))).toEqual({
       directions: [],
-      result: { kind: 'done', reason: 'Nothing of it had moved' },
+      result: done('Nothing of it had moved'),
     });
   });
 });
@@ -76,22 +76,22 @@ async function move(progresses: readonly Progress[], differences: readonly strin
 
 describe('several things that move', () => {
   it('are done once each is in its place', async () => {
-    expect((await move([there, there])).result).toEqual({ kind: 'done', reason: 'In place: thing 1, thing 2' });
+    expect((await move([there, there])).result).toEqual(done('In place: thing 1, thing 2'));
   });
 
   it('may be none', async () => {
-    expect((await move([])).result).toEqual({ kind: 'done', reason: 'Nothing to move' });
+    expect((await move([])).result).toEqual(done('Nothing to move'));
   });
 
   it('are looked at again after 3 s while one is under way, and every one is taken a step further', async () => {
     expect(await move([moving('a is on its way'), there, moving('b is on its way')])).toEqual({
       seen: 3,
-      result: { kind: 'wait', seconds: 3, reason: 'a is on its way; b is on its way' },
+      result: wait('a is on its way; b is on its way'),
     });
   });
 
   it('fail with the first that can go no further, and nothing is asked of those behind it', async () => {
-    expect(await move([moving('a is on its way'), stuck('b is gone'), there])).toEqual({ seen: 2, result: { kind: 'failed', reason: 'b is gone' } });
+    expect(await move([moving('a is on its way'), stuck('b is gone'), there])).toEqual({ seen: 2, result: failed('b is gone') });
   });
 
   it('stay where somebody has put them, and the record says so once', async () => {

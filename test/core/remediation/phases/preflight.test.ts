@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { PermanentError, RetryableError } from '../../../../core/environment/errors.ts';
 import { imageRecordType } from '../../../../core/images/records.ts';
 import { keys } from '../../../../core/records/keys.ts';
 import { createRecord } from '../../../../core/records/record-type.ts';
@@ -7,26 +6,26 @@ import { planPreflight, preflight, preflightMemberLaunch, preflightPatch, prefli
 import type { PreflightDecision, PreflightVerdict } from '../../../../core/remediation/preflight/preflight.ts';
 import type { Remediation } from '../../../../core/remediation/record.ts';
 import type { Capture } from '../../../../core/remediation/surroundings/capture.ts';
-import type { AutoScalingGroupFacts } from '../../../../core/remediation/surroundings/member-ports.ts';
+import { autoScalingGroup, capturedVolume, memberFacts, NOW } from '../builders.ts';
 import { OLD, testScope } from '../world.ts';
-import { openStage, type PhaseStage, START, storeCapture } from './phase-stage.ts';
+import { type Answers, denied, failed, openStage, type Heard, type Stage, storeCapture, throttled } from './stage.ts';
 
 const ZONE = 'eu-central-1a';
 const SUBNET = `subnet-${ZONE}`;
 const chosen: Partial<Remediation> = { imageId: 'ami-v2' };
 
-const volume = { deviceName: '/dev/xvda', volumeId: 'vol-1', isRoot: true, deleteOnTermination: true, sizeGiB: 8, volumeType: 'gp3', encrypted: true };
+const volume = capturedVolume();
 
 /** What the old instance is captured as. */
-const capturedAs = async (stage: PhaseStage, changes: Partial<Capture>) => {
-  const capture = await storeCapture(stage, changes);
+const capturedAs = async (stage: Stage, changes: Partial<Capture>) => {
+  const capture = await storeCapture(stage.world, changes);
   return { captures: { capture: async () => capture } };
 };
 
 const rowOf = (found: Pick<Remediation, 'preflight'> | undefined, name: string): string | undefined =>
   found?.preflight?.flatMap((row) => (row.name === name ? [`${row.verdict}: ${row.reason}`] : []))[0];
 
-const questions = ({ calls }: PhaseStage, name: string) => calls.filter(([asked]) => asked === name).map(([, ...words]) => words);
+const questions = ({ heard }: Stage, name: Heard) => heard(name).map(([, ...words]) => words);
 
 const usual: readonly PreflightVerdict[] = [
   { name: 'image', verdict: 'pass', reason: 'ami-v2 is available' },
@@ -46,14 +45,14 @@ const usual: readonly PreflightVerdict[] = [
 
 describe('the preflight of a replacement', () => {
   it('asks every question once, rehearses what would be launched, and keeps what was found', async () => {
-    const stage = await openStage(chosen);
-    const capture = await storeCapture(stage);
-    expect(await stage.look(preflight)).toEqual({
+    const stage = await openStage({ record: chosen });
+    const capture = await storeCapture(stage.world);
+    expect(await stage.run(preflight)).toEqual({
       kind: 'done',
       reason: `${ZONE} offers t3.micro; The dry run passed`,
       patch: { preflight: usual },
     });
-    expect(stage.calls.toSorted(([left], [right]) => (String(left) < String(right) ? -1 : 1))).toEqual([
+    expect(stage.heard('images', 'launcher', 'preflight').toSorted(([left], [right]) => (left < right ? -1 : 1))).toEqual([
       ['images.approvedHistory', 'web'],
       ['images.describe', 'ami-v2'],
       [
@@ -81,10 +80,10 @@ describe('the preflight of a replacement', () => {
   });
 
   it('stops before harm, with all that is wrong', async () => {
-    const stage = await openStage(chosen);
+    const stage = await openStage({ record: chosen });
     stage.world.region.preflight.setFreeAddresses(SUBNET, 0);
     stage.world.region.refuseLaunches('You may not pass the role.');
-    const result = await stage.look(preflight);
+    const result = await stage.run(preflight);
     expect(result.kind).toBe('failed');
     expect(result.reason).toMatch(/^free addresses: the subnet subnet-eu-central-1a has no free address.*; launch rehearsal: .*You may not pass the role\./);
     expect(result.patch?.preflight).toHaveLength(usual.length);
@@ -93,23 +92,19 @@ describe('the preflight of a replacement', () => {
 
   it('has nothing to ask without an image, or without a capture', async () => {
     const imageless = await openStage();
-    expect(await imageless.look(preflight)).toEqual({ kind: 'failed', reason: 'No image was chosen' });
-    const stage = await openStage(chosen);
-    expect(await stage.look(preflight, { captures: { capture: async () => undefined } })).toEqual({
-      kind: 'failed',
-      reason: 'i-old is gone and no capture of it was kept',
-    });
+    expect(await imageless.run(preflight)).toEqual(failed('No image was chosen'));
+    const stage = await openStage({ record: chosen });
+    expect(await stage.run(preflight, { captures: { capture: async () => undefined } })).toEqual(failed('i-old is gone and no capture of it was kept'));
     expect(questions(stage, 'launcher.rehearse')).toEqual([]);
   });
 
   it('rehearses no launch from an image that does not exist, or that nobody may read', async () => {
-    const absent = await openStage({ imageId: 'ami-none' });
-    const found = await absent.look(preflight);
+    const absent = await openStage({ record: { imageId: 'ami-none' } });
+    const found = await absent.run(preflight);
     expect(rowOf(found.patch, 'image')).toBe('stop: the image ami-none does not exist, or is not shared with this account. Approve one that exists');
     expect(questions(absent, 'preflight.snapshots')).toEqual([[[]]]);
-    const unread = await openStage(chosen);
-    const images = { ...unread.world.region.images, describe: async () => Promise.reject(new PermanentError('AccessDenied')) };
-    expect(rowOf((await unread.look(preflight, { images })).patch, 'image')).toBe(
+    const unread = await openStage({ record: chosen });
+    expect(rowOf((await unread.run(preflight, { images: { describe: denied } })).patch, 'image')).toBe(
       'unread: the image ami-v2 could not be read, which counts as a no: AccessDenied',
     );
     expect(questions(unread, 'preflight.snapshots')).toEqual([[[]]]);
@@ -117,10 +112,10 @@ describe('the preflight of a replacement', () => {
   });
 
   it('rehearses the type that would be launched, and says which types the launch leaves out', async () => {
-    const stage = await openStage(chosen, { spec: { instanceTypes: ['t3.micro', 't3a.micro', 'm6i.large'] } });
+    const stage = await openStage({ record: chosen, spec: { instanceTypes: ['t3.micro', 't3a.micro', 'm6i.large'] } });
     stage.world.region.preflight.withdrawType('t3.micro', ZONE);
     stage.world.region.preflight.setType('t3a.micro', { architectures: ['arm64'] });
-    const result = await stage.look(preflight);
+    const result = await stage.run(preflight);
     expect(result).toMatchObject({ kind: 'done', patch: { unfitTypes: ['t3a.micro'] } });
     expect(questions(stage, 'launcher.rehearse')).toMatchObject([[{ instanceType: 'm6i.large' }]]);
     expect(questions(stage, 'preflight.instanceTypes')).toEqual([[['t3.micro', 't3a.micro', 'm6i.large']]]);
@@ -128,34 +123,32 @@ describe('the preflight of a replacement', () => {
   });
 
   it('rehearses the type of the old instance where the zone offers none', async () => {
-    const stage = await openStage(chosen);
+    const stage = await openStage({ record: chosen });
     stage.world.region.preflight.withdrawType('t3.micro', ZONE);
-    expect((await stage.look(preflight)).kind).toBe('failed');
+    expect((await stage.run(preflight)).kind).toBe('failed');
     const [[request] = []] = questions(stage, 'launcher.rehearse');
     expect(request).toMatchObject({ imageId: 'ami-v2' });
     expect(request).not.toHaveProperty('instanceType');
   });
 
   it('looks for the architecture of the old instance, not for that of the image', async () => {
-    const stage = await openStage(chosen);
-    const found = await stage.look(preflight, await capturedAs(stage, { architecture: 'arm64' }));
+    const stage = await openStage({ record: chosen });
+    const found = await stage.run(preflight, await capturedAs(stage, { architecture: 'arm64' }));
     expect(rowOf(found.patch, 'architecture')).toMatch(/^stop: the image is x86_64, the instance arm64/);
   });
 
   it('counts the tags that the launch would set', async () => {
-    const stage = await openStage(chosen);
+    const stage = await openStage({ record: chosen });
     const many = Object.fromEntries(Array.from({ length: 46 }, (_, index) => [`tag-${index}`, '']));
-    const found = await stage.look(preflight, await capturedAs(stage, { tags: many }));
+    const found = await stage.run(preflight, await capturedAs(stage, { tags: many }));
     expect(rowOf(found.patch, 'tags')).toBe('pass: 50 of 50');
-    const more = await stage.look(preflight, await capturedAs(stage, { tags: { ...many, last: '' } }));
+    const more = await stage.run(preflight, await capturedAs(stage, { tags: { ...many, last: '' } }));
     expect(rowOf(more.patch, 'tags')).toMatch(/^stop: .*51 tags; EC2 allows 50/);
   });
 
   it('is asked again while EC2 is throttled', async () => {
-    const stage = await openStage(chosen);
-    const reader = stage.world.region.preflight.reader;
-    const throttled = { preflight: { ...reader, freeAddresses: async () => Promise.reject(new RetryableError('RequestLimitExceeded')) } };
-    await expect(stage.look(preflight, throttled)).rejects.toThrow('RequestLimitExceeded');
+    const stage = await openStage({ record: chosen });
+    await expect(stage.run(preflight, { preflight: { freeAddresses: throttled } })).rejects.toThrow('RequestLimitExceeded');
   });
 });
 
@@ -175,15 +168,15 @@ describe('the root of the image', () => {
     ['replace', [{ ...volume, sizeGiB: 9 }], 'pass'],
     [undefined, [{ ...volume, sizeGiB: 9 }], 'pass'],
   ])('must hold the old one only where it takes its place: %s, %#', async ([path, volumes, verdict]) => {
-    const stage = await openStage({ ...chosen, path });
-    const found = await stage.look(preflight, await capturedAs(stage, { volumes }));
+    const stage = await openStage({ record: { ...chosen, path } });
+    const found = await stage.run(preflight, await capturedAs(stage, { volumes }));
     expect(rowOf(found.patch, 'root device')?.split(':')[0]).toBe(verdict);
   });
 });
 
 describe('the keys', () => {
   it('are those of the image and of the volumes, each asked about once and named with all that it is for', async () => {
-    const stage = await openStage(chosen);
+    const stage = await openStage({ record: chosen });
     const { region } = stage.world;
     region.addImage('ami-v2', { snapshotIds: ['snap-1', 'snap-2', 'snap-3'] });
     region.preflight.setSnapshot('snap-1', { kmsKeyId: 'key-a' });
@@ -195,7 +188,7 @@ describe('the keys', () => {
       { ...volume, deviceName: '/dev/sdf', isRoot: false, kmsKeyId: 'key-c' },
       { ...volume, deviceName: '/dev/sdg', isRoot: false },
     ];
-    const found = await stage.look(preflight, await capturedAs(stage, { volumes }));
+    const found = await stage.run(preflight, await capturedAs(stage, { volumes }));
     expect(questions(stage, 'preflight.keyState')).toEqual([['key-a'], ['key-b'], ['key-c']]);
     expect(questions(stage, 'preflight.snapshots')).toEqual([[['snap-1', 'snap-2', 'snap-3']]]);
     const row = rowOf(found.patch, 'encryption keys') ?? '';
@@ -205,27 +198,26 @@ describe('the keys', () => {
   });
 
   it('of snapshots that may not be read are not asked about', async () => {
-    const stage = await openStage(chosen);
-    const reader = { ...stage.world.region.preflight.reader, snapshots: async () => Promise.reject(new PermanentError('AccessDenied')) };
-    const found = await stage.look(preflight, { preflight: reader });
+    const stage = await openStage({ record: chosen });
+    const found = await stage.run(preflight, { preflight: { snapshots: denied } });
     expect(rowOf(found.patch, 'encryption keys')).toBe('not-asked: nothing is encrypted with a key of the account');
     expect(rowOf(found.patch, 'snapshots')).toContain('could not be read, which counts as a no: AccessDenied');
   });
 });
 
-const recordImage = (stage: PhaseStage, isRevoked: boolean) =>
+const recordImage = (stage: Stage, isRevoked: boolean) =>
   createRecord(stage.world.store, imageRecordType, keys.image(testScope, 'web', 'ami-v2'), {
     role: 'web',
     imageId: 'ami-v2',
-    firstApprovedAt: START,
+    firstApprovedAt: NOW,
     isApproved: true,
     isRevoked,
     verifiedGroups: [],
   });
 
-const unapproved = (stage: PhaseStage) => ({ images: { ...stage.world.region.images, approvedHistory: async () => ['ami-v1'] } });
+const unapproved = { images: { approvedHistory: async () => ['ami-v1'] } };
 
-const approvalOf = async (stage: PhaseStage, ports = {}) => (rowOf((await stage.look(preflight, ports)).patch, 'approval') ?? '').split(':')[0];
+const approvalOf = async (stage: Stage, answers: Answers = {}) => (rowOf((await stage.run(preflight, answers)).patch, 'approval') ?? '').split(':')[0];
 
 describe('the approval of the image', () => {
   it('ends with a revocation', async () => {
@@ -233,40 +225,29 @@ describe('the approval of the image', () => {
       [true, 'stop'],
       [false, 'pass'],
     ] as const) {
-      const stage = await openStage(chosen);
+      const stage = await openStage({ record: chosen });
       await recordImage(stage, isRevoked);
       expect(await approvalOf(stage)).toBe(verdict);
     }
   });
 
   it('asks the peers only where the history does not have the image', async () => {
-    const asked: unknown[] = [];
-    const stage = await openStage(chosen);
-    const { instances } = stage.world.region;
-    const counted = {
-      instances: {
-        ...instances,
-        findByTag: async (key: string, value: string) => {
-          asked.push([key, value]);
-          return instances.findByTag(key, value);
-        },
-      },
-    };
-    expect(await approvalOf(stage, counted)).toBe('pass');
-    expect(asked).toEqual([]);
-    expect(await approvalOf(stage, { ...counted, ...unapproved(stage) })).toBe('pass');
-    expect(asked).toEqual([['perennial:system', 'shop-web']]);
+    const stage = await openStage({ record: chosen });
+    expect(await approvalOf(stage)).toBe('pass');
+    expect(questions(stage, 'instances.findByTag')).toEqual([]);
+    expect(await approvalOf(stage, unapproved)).toBe('pass');
+    expect(questions(stage, 'instances.findByTag')).toEqual([['perennial:system', 'shop-web']]);
   });
 
   it('is not given by the old instance itself, nor by peers on other images', async () => {
-    const stage = await openStage(chosen);
+    const stage = await openStage({ record: chosen });
     const { region } = stage.world;
     region.setImage('i-peer1', 'ami-v1');
     region.setImage('i-peer2', 'ami-v1');
     region.setImage(OLD, 'ami-v2');
-    expect(await approvalOf(stage, unapproved(stage))).toBe('stop');
+    expect(await approvalOf(stage, unapproved)).toBe('stop');
     region.setImage('i-peer2', 'ami-v2');
-    expect(await approvalOf(stage, unapproved(stage))).toBe('pass');
+    expect(await approvalOf(stage, unapproved)).toBe('pass');
   });
 });
 
@@ -275,19 +256,9 @@ const possible = async () => ({ kind: 'possible', reason: 'The dry run passed' }
 const verdictsOf = ({ verdicts }: PreflightDecision) => verdicts.map(({ name, verdict, reason }) => `${name}, ${verdict}: ${reason}`);
 
 describe('the preflight of a member', () => {
-  const group: AutoScalingGroupFacts = {
-    name: 'shop-asg',
-    minSize: 1,
-    maxSize: 4,
-    desiredCapacity: 2,
-    suspendedProcesses: [],
-    members: [
-      { instanceId: 'i-peer1', availabilityZone: 'eu-central-1b', lifecycleState: 'InService', isHealthy: true },
-      { instanceId: OLD, availabilityZone: 'eu-central-1c', lifecycleState: 'InService', isHealthy: true },
-    ],
-    source: { kind: 'none' },
-    tags: {},
-  };
+  const group = autoScalingGroup({
+    members: [memberFacts('i-peer1', { availabilityZone: 'eu-central-1b' }), memberFacts(OLD, { availabilityZone: 'eu-central-1c' })],
+  });
   const source = { imageId: 'ami-v2', instanceTypes: ['t3.micro', 't3a.micro'], kmsKeyIds: ['key-t'] };
 
   it('is about the zone of the member and the types, keys and image of the group', async () => {
@@ -312,8 +283,7 @@ describe('the preflight of a member', () => {
 
   it('stops for an image that only peers run: the group launches what it names', async () => {
     const stage = await openStage();
-    const images = { ...stage.world.region.images, approvedHistory: async () => ['ami-v1'] };
-    const { failures } = await preflightMemberLaunch(await stage.context({ images }), source, group, possible);
+    const { failures } = await preflightMemberLaunch(await stage.context(unapproved), source, group, possible);
     expect(failures).toEqual([expect.stringMatching(/^approval: /)]);
   });
 
@@ -346,7 +316,7 @@ describe('the preflight of a member', () => {
 describe('the preflight of a plan', () => {
   it('is the same without the dry run', async () => {
     const stage = await openStage();
-    const capture = await storeCapture(stage);
+    const capture = await storeCapture(stage.world);
     const { verdicts, failures } = await planPreflight(await stage.context(), 'replace', 'ami-v2', capture);
     expect(verdicts.slice(0, -1)).toEqual(usual.slice(0, -1));
     expect(verdicts.at(-1)).toMatchObject({ name: 'launch rehearsal', verdict: 'not-asked' });
@@ -356,18 +326,18 @@ describe('the preflight of a plan', () => {
 
   it('knows the path', async () => {
     const stage = await openStage();
-    const capture = await storeCapture(stage, { volumes: [{ ...volume, sizeGiB: 9 }] });
+    const capture = await storeCapture(stage.world, { volumes: [{ ...volume, sizeGiB: 9 }] });
     expect((await planPreflight(await stage.context(), 'root-swap', 'ami-v2', capture)).failures).toHaveLength(1);
     expect((await planPreflight(await stage.context(), 'replace', 'ami-v2', capture)).failures).toEqual([]);
   });
 
   it('is empty where there is nothing to launch from', async () => {
     const stage = await openStage();
-    const capture = await storeCapture(stage);
+    const capture = await storeCapture(stage.world);
     const nothing = { verdicts: [], failures: [], unfitTypes: [] };
     expect(await planPreflight(await stage.context(), 'replace', null, capture)).toEqual(nothing);
     expect(await planPreflight(await stage.context(), 'replace', 'ami-v2', undefined)).toEqual(nothing);
-    expect(stage.calls).toEqual([]);
+    expect(stage.heard('images', 'launcher', 'preflight')).toEqual([]);
   });
 });
 

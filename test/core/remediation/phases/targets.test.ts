@@ -12,25 +12,25 @@ import {
 } from '../../../../core/remediation/phases/targets.ts';
 import type { InstanceFacts, InstanceStatus, TargetHealth } from '../../../../core/remediation/ports.ts';
 import type { Remediation } from '../../../../core/remediation/record.ts';
+import { NOW } from '../builders.ts';
 import { OLD, webTarget } from '../world.ts';
-import { answersOf, NEW, openStage, type PhaseStage, reads, START, type StageOptions, storeCapture, target } from './phase-stage.ts';
+import { type Answers, answered, checks, done, failed, NEW, openStage, reads, type Stage, type StageSeed, storeCapture, target, wait } from './stage.ts';
 
 const admin = { targetGroupArn: 'arn:tg/admin', targetGroupName: 'admin', port: 8443 };
 const both = [webTarget, admin];
-const timing = { detectedAt: START, decidedAt: START };
+const timing = { detectedAt: NOW, decidedAt: NOW };
 
 /** A repair with a replacement, whose capture knows these targets. */
-async function withTargets(targets: readonly (typeof webTarget)[], changes: Partial<Remediation> = {}, options: StageOptions = {}): Promise<PhaseStage> {
-  const stage = await openStage({ newInstanceId: NEW, ...changes }, options);
-  await storeCapture(stage, { targets: [...targets] });
+async function withTargets(targets: readonly (typeof webTarget)[], changes: Partial<Remediation> = {}, options: StageSeed = {}): Promise<Stage> {
+  const stage = await openStage({ record: { newInstanceId: NEW, ...changes }, ...options });
+  await storeCapture(stage.world, { targets: [...targets] });
   return stage;
 }
 
 /** Elastic Load Balancing says this of these targets of this instance, and nothing of others. */
-const healthOf = ({ world }: PhaseStage, wanted: string, states: readonly Pick<TargetHealth, 'state' | 'reason'>[]) => ({
+const healthOf = (wanted: string, states: readonly Pick<TargetHealth, 'state' | 'reason'>[]): Answers => ({
   targets: {
-    ...world.region.targets,
-    health: async (instanceId: string, targets: readonly (typeof webTarget)[]) =>
+    health: async (instanceId, targets) =>
       instanceId === wanted ? targets.flatMap((asked, index) => (states[index] === undefined ? [] : [{ ...asked, instanceId, ...states[index] }])) : [],
   },
 });
@@ -51,10 +51,10 @@ describe('what is taken into the target groups and out of them', () => {
     ['the old instance after the drain', restoreOld, 'restore-old', 'registrar.register', OLD, 'Registered i-old with shop-web:80, admin:8443'],
   ])('%s', async ([, phase, call, port, instanceId, reason]) => {
     const stage = await withTargets(both, launched);
-    expect(await stage.look(phase)).toEqual({ kind: 'done', reason });
-    expect(await stage.look(phase)).toEqual({ kind: 'done', reason });
-    expect(stage.calls).toEqual([[port, instanceId, both]]);
-    expect(answersOf(await stage.record())).toEqual({ [call]: {} });
+    expect(await stage.run(phase)).toEqual(done(reason));
+    expect(await stage.run(phase)).toEqual(done(reason));
+    expect(stage.made).toEqual([[port, instanceId, both]]);
+    expect(await stage.results()).toEqual({ [call]: {} });
   });
 
   it.for([
@@ -66,23 +66,23 @@ describe('what is taken into the target groups and out of them', () => {
     ['restore-old', restoreOld],
   ] as const)('is nothing where the instance was in no target group: %s', async ([, phase]) => {
     const stage = await withTargets([]);
-    expect(await stage.look(phase)).toEqual({ kind: 'done', reason: 'The instance was in no target group' });
-    expect(stage.calls).toEqual([]);
+    expect(await stage.run(phase)).toEqual(done('The instance was in no target group'));
+    expect(stage.made).toEqual([]);
   });
 
   it.for([
-    ['register', register, { kind: 'failed', reason: 'No replacement was launched' }],
-    ['await-healthy', awaitHealthy, { kind: 'failed', reason: 'No replacement was launched' }],
-    ['verify', verify, { kind: 'failed', reason: 'No replacement was launched' }],
-    ['deregister-new', deregisterNew, { kind: 'done', reason: 'No replacement is known that could be registered' }],
+    ['register', register, failed('No replacement was launched')],
+    ['await-healthy', awaitHealthy, failed('No replacement was launched')],
+    ['verify', verify, failed('No replacement was launched')],
+    ['deregister-new', deregisterNew, done('No replacement is known that could be registered')],
   ] as const)('is not known where nothing was launched: %s', async ([, phase, result]) => {
     const stage = await withTargets(both, { newInstanceId: undefined });
-    expect(await stage.look(phase)).toEqual(result);
-    expect(stage.calls).toEqual([]);
+    expect(await stage.run(phase)).toEqual(result);
+    expect(stage.made).toEqual([]);
   });
 });
 
-const seeHealthy = (stage: PhaseStage, ...states: readonly Pick<TargetHealth, 'state' | 'reason'>[]) => stage.look(awaitHealthy, healthOf(stage, NEW, states));
+const seeHealthy = (stage: Stage, ...states: readonly Pick<TargetHealth, 'state' | 'reason'>[]) => stage.run(awaitHealthy, healthOf(NEW, states));
 
 describe('the wait for health', () => {
   const healthy = { state: 'healthy' } as const;
@@ -125,11 +125,10 @@ describe('the wait for health', () => {
   });
 });
 
-const seeDraining = (stage: PhaseStage, ...states: readonly TargetHealth['state'][]) =>
-  stage.look(
+const seeDraining = (stage: Stage, ...states: readonly TargetHealth['state'][]) =>
+  stage.run(
     drain,
     healthOf(
-      stage,
       OLD,
       states.map((state) => ({ state })),
     ),
@@ -144,26 +143,24 @@ describe('the drain', () => {
   ])('ends early only when no target group sends traffic any more: %o', async ([states, isOut]) => {
     const stage = await withTargets(both);
     expect(await seeDraining(stage, ...states)).toEqual(
-      isOut
-        ? { kind: 'done', reason: 'No target group sends it traffic any more' }
-        : { kind: 'wait', seconds: 30, reason: `shop-web:80 ${states[0]}, admin:8443 ${states[1]}` },
+      isOut ? done('No target group sends it traffic any more') : wait(`shop-web:80 ${states[0]}, admin:8443 ${states[1]}`, 30),
     );
   });
 
   it('looks every half minute, and the last time when the drain time is over', async () => {
     const stage = await withTargets([webTarget], {}, { spec: { drainSeconds: 45 } });
-    expect(await seeDraining(stage, 'draining')).toEqual({ kind: 'wait', seconds: 30, reason: 'shop-web:80 draining' });
+    expect(await seeDraining(stage, 'draining')).toEqual(wait('shop-web:80 draining', 30));
     stage.world.clock.advance(30);
-    expect(await seeDraining(stage, 'draining')).toEqual({ kind: 'wait', seconds: 15, reason: 'shop-web:80 draining' });
+    expect(await seeDraining(stage, 'draining')).toEqual(wait('shop-web:80 draining', 15));
     stage.world.clock.advance(14.5);
-    expect(await seeDraining(stage, 'draining')).toEqual({ kind: 'wait', seconds: 1, reason: 'shop-web:80 draining' });
+    expect(await seeDraining(stage, 'draining')).toEqual(wait('shop-web:80 draining', 1));
     stage.world.clock.advance(0.5);
-    expect(await seeDraining(stage, 'draining')).toEqual({ kind: 'done', reason: 'The drain time of 45 s is over: shop-web:80 draining' });
+    expect(await seeDraining(stage, 'draining')).toEqual(done('The drain time of 45 s is over: shop-web:80 draining'));
   });
 });
 
-const seeVerifying = (stage: PhaseStage, ...states: readonly Pick<TargetHealth, 'state' | 'reason'>[]) =>
-  stage.look(verify, { ...reads(stage.world, { state: 'running' }), ...healthOf(stage, NEW, states) });
+const seeVerifying = (stage: Stage, ...states: readonly Pick<TargetHealth, 'state' | 'reason'>[]) =>
+  stage.run(verify, { ...reads(stage.world, { state: 'running' }), ...healthOf(NEW, states) });
 
 const verifying = (left: number, badReads: number, seconds: number) => ({
   kind: 'wait',
@@ -203,20 +200,60 @@ describe('the verification', () => {
     late.world.clock.advance(200);
     expect(await seeVerifying(late, bad, healthy)).toEqual(verifying(0, 1, 1));
     const again = await withTargets(both, { memory: { badReads: 1 } }, { spec });
-    expect(await seeVerifying(again, healthy, bad)).toEqual({
-      kind: 'failed',
-      reason: `${NEW} stopped serving during verification: shop-web:80 healthy, admin:8443 unhealthy (Target.Timeout)`,
-    });
+    expect(await seeVerifying(again, healthy, bad)).toEqual(
+      failed(`${NEW} stopped serving during verification: shop-web:80 healthy, admin:8443 unhealthy (Target.Timeout)`),
+    );
   });
 
   it('asks no target where there was none', async () => {
     const stage = await withTargets([], { memory: { badReads: 1 } }, { spec });
     expect(
-      await stage.look(verify, {
+      await stage.run(verify, {
         ...reads(stage.world, { state: 'running' }),
-        targets: { ...stage.world.region.targets, health: async () => [target('unhealthy')] },
+        targets: { health: async () => [target('unhealthy')] },
       }),
     ).toEqual(verifying(120, 0, 20));
+  });
+
+  describe('of an instance that nobody sends traffic to', () => {
+    const cloned = { trigger: { alarmName: 'shop-db-unhealthy' }, spec };
+    const calls = answered({
+      'clone-alarm:shop-db-unhealthy': { alarmName: 'shop-db-unhealthy--new' },
+      'clone-alarm:shop-db-disk': { alarmName: 'shop-db-disk--new' },
+    });
+
+    it.for<[state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA', badReads: number]>([
+      ['ALARM', 1],
+      ['OK', 0],
+      ['INSUFFICIENT_DATA', 0],
+    ])('asks the clone of the alarm that began it: %s', async ([state, badReads]) => {
+      const stage = await withTargets([], { calls }, cloned);
+      stage.world.region.addAlarm({ name: 'shop-db-unhealthy--new', state, instanceId: NEW });
+      stage.world.region.addAlarm({ name: 'shop-db-disk--new', state: 'ALARM', instanceId: NEW });
+      expect(await stage.run(verify, reads(stage.world, { state: 'running' }))).toEqual(verifying(120, badReads, 20));
+    });
+
+    it('fails when that alarm rings for the replacement twice in a row', async () => {
+      const stage = await withTargets([], { calls, memory: { badReads: 1 } }, cloned);
+      stage.world.region.addAlarm({ name: 'shop-db-unhealthy--new', state: 'ALARM', instanceId: NEW });
+      expect(await stage.run(verify, reads(stage.world, { state: 'running' }))).toEqual(
+        failed(`${NEW} stopped serving during verification: the alarm shop-db-unhealthy--new rings for it`),
+      );
+    });
+
+    it('knows of no alarm where none was cloned', async () => {
+      const stage = await withTargets([], {}, cloned);
+      expect(await stage.run(verify, reads(stage.world, { state: 'running' }))).toEqual(verifying(120, 0, 20));
+      expect(stage.heard('alarms')).toEqual([]);
+    });
+  });
+
+  it('asks no alarm where targets tell whether it serves', async () => {
+    const calls = answered({ 'clone-alarm:shop-web-unhealthy': { alarmName: 'shop-web-unhealthy--new' } });
+    const stage = await withTargets([webTarget], { calls }, { trigger: { alarmName: 'shop-web-unhealthy' }, spec });
+    stage.world.region.addAlarm({ name: 'shop-web-unhealthy--new', state: 'ALARM', instanceId: NEW });
+    expect(await seeVerifying(stage, healthy)).toEqual(verifying(120, 0, 20));
+    expect(stage.heard('alarms')).toEqual([]);
   });
 
   it.for<[reason: string, answer: Partial<InstanceFacts> | undefined]>([
@@ -225,21 +262,21 @@ describe('the verification', () => {
     [`${NEW} is terminated during verification: Client.VolumeInUse`, { state: 'terminated', stateReason: 'Client.VolumeInUse' }],
   ])('fails at once: %s', async ([reason, answer]) => {
     const stage = await withTargets([webTarget]);
-    expect(await stage.look(verify, reads(stage.world, answer))).toEqual({ kind: 'failed', reason });
+    expect(await stage.run(verify, reads(stage.world, answer))).toEqual(failed(reason));
   });
 });
 
-const leftToPerson = (seen: string) => ({ kind: 'done', reason: `The old instance i-old is ${seen} and cannot serve; a person must decide` });
+const leftToPerson = (seen: string) => done(`The old instance i-old is ${seen} and cannot serve; a person must decide`);
 
 describe('the return of the old instance', () => {
   it.for<[answer: Partial<InstanceFacts> | undefined, result: object]>([
-    [{ state: 'pending' }, { kind: 'wait', seconds: 4, reason: 'i-old is pending' }],
-    [{ state: 'stopped' }, { kind: 'failed', reason: 'i-old is stopped and cannot be registered' }],
-    [undefined, { kind: 'failed', reason: 'i-old is gone and cannot be registered' }],
+    [{ state: 'pending' }, wait('i-old is pending', 4)],
+    [{ state: 'stopped' }, failed('i-old is stopped and cannot be registered')],
+    [undefined, failed('i-old is gone and cannot be registered')],
   ])('waits until it runs, and takes what was stopped on purpose not in: %o', async ([answer, result]) => {
     const stage = await withTargets([webTarget], {}, { spec: { statusPollSeconds: 4 } });
-    expect(await stage.look(registerOld, reads(stage.world, answer))).toEqual(result);
-    expect(stage.calls).toEqual([]);
+    expect(await stage.run(registerOld, reads(stage.world, answer))).toEqual(result);
+    expect(stage.made).toEqual([]);
   });
 
   it.for<[what: string, answer: Partial<InstanceFacts> | undefined, status: Partial<InstanceStatus> | undefined, result: object]>([
@@ -252,10 +289,7 @@ describe('the return of the old instance', () => {
     ['is stopped in quarantine', { state: 'stopped', tags: { 'perennial:quarantine': 'inc-1' } }, {}, leftToPerson('stopped in quarantine')],
   ])('after the drain is left to a person where it %s', async ([, answer, status, result]) => {
     const stage = await withTargets([webTarget]);
-    const { instances } = reads(stage.world, answer);
-    const readStatus = async (instanceId: string) =>
-      status === undefined ? undefined : { instanceId, system: 'ok' as const, instance: 'ok' as const, ...status };
-    expect(await stage.look(restoreOld, { instances: { ...instances, readStatus } })).toEqual(result);
-    expect(stage.calls).toEqual([]);
+    expect(await stage.run(restoreOld, checks(stage.world, status, answer))).toEqual(result);
+    expect(stage.made).toEqual([]);
   });
 });

@@ -5,21 +5,12 @@ import { dataVolumesOf, defuse, isGone, isOverdue, moveVolumes, rearm, rearmOld,
 import type { Remediation } from '../../../../core/remediation/record.ts';
 import type { InterfacePlace, VolumePlace } from '../../../../core/remediation/surroundings/attachment-ports.ts';
 import type { Capture, CapturedInterface, CapturedVolume } from '../../../../core/remediation/surroundings/capture.ts';
-import { instanceFacts, NOW } from '../builders.ts';
+import { capturedVolume, instanceFacts } from '../builders.ts';
 import { createWorld, OLD } from '../world.ts';
-import { type Answers, NEW, type Stage, stage, stillAttachments } from './one-phase.ts';
-import { storeCapture } from './run-phase.ts';
+import { type Answers, done, failed, NEW, openStage, ran, refusing, type Stage, stillAttachments, storeCapture, throttled, wait } from './stage.ts';
 
-const volume: CapturedVolume = {
-  volumeId: 'vol-data',
-  deviceName: '/dev/sdf',
-  isRoot: false,
-  deleteOnTermination: false,
-  sizeGiB: 10,
-  volumeType: 'gp3',
-  encrypted: false,
-};
-const root: CapturedVolume = { ...volume, volumeId: 'vol-root', deviceName: '/dev/xvda', isRoot: true, deleteOnTermination: true };
+const volume = capturedVolume({ volumeId: 'vol-data', deviceName: '/dev/sdf', isRoot: false, deleteOnTermination: false });
+const root = capturedVolume();
 const second: CapturedInterface = {
   networkInterfaceId: 'eni-second',
   deviceIndex: 1,
@@ -46,18 +37,11 @@ const answersOf = (place: VolumePlace | undefined, holder?: InstanceFacts): Answ
 });
 
 const movingRecord: Partial<Remediation> = { newInstanceId: NEW, phase: 'move-volumes' };
-const returningRecord: Partial<Remediation> = {
-  newInstanceId: NEW,
-  phase: 'return-volumes',
-  phases: [{ name: 'move-volumes', startedAt: NOW, endedAt: NOW, outcome: 'failed', reason: 'refused' }],
-};
+const returningRecord: Partial<Remediation> = { newInstanceId: NEW, phase: 'return-volumes', phases: [ran('move-volumes', 'failed')] };
 
 async function withVolume(place: VolumePlace | undefined, holder?: InstanceFacts, captured: CapturedVolume = volume): Promise<Stage> {
-  return stage({ record: movingRecord, capture: { volumes: [root, captured] }, answers: answersOf(place, holder) });
+  return openStage({ record: movingRecord, capture: { volumes: [root, captured] }, answers: answersOf(place, holder) });
 }
-
-const wait = (reason: string) => ({ kind: 'wait', seconds: 3, reason });
-const failed = (reason: string) => ({ kind: 'failed', reason });
 
 describe('a data volume on its way to the replacement', () => {
   it.for([
@@ -66,15 +50,15 @@ describe('a data volume on its way to the replacement', () => {
     ['is deleted', at(OLD, { state: 'deleted' }), failed('The volume vol-data is gone; restore it from its newest snapshot')],
     ['is held by somebody else', at('i-other'), failed('The volume vol-data is held by i-other, which is no part of this repair')],
     ['is free but not ready', { volumeId: 'vol-data', state: 'creating' }, wait('The volume vol-data is creating')],
-    ['is being attached to it', at(NEW, { attachmentState: 'attaching' }), wait('The volume vol-data is attaching at i-new')],
-    ['is at it, and how is not said', { volumeId: 'vol-data', state: 'in-use', instanceId: NEW }, wait('The volume vol-data is in-use at i-new')],
-    ['is at another device of it', at(NEW, { deviceName: '/dev/sdz' }), failed('The volume vol-data is at /dev/sdz of i-new, not at /dev/sdf')],
+    ['is being attached to it', at(NEW, { attachmentState: 'attaching' }), wait('The volume vol-data is attaching at i-new0001')],
+    ['is at it, and how is not said', { volumeId: 'vol-data', state: 'in-use', instanceId: NEW }, wait('The volume vol-data is in-use at i-new0001')],
+    ['is at another device of it', at(NEW, { deviceName: '/dev/sdz' }), failed('The volume vol-data is at /dev/sdz of i-new0001, not at /dev/sdf')],
     [
       'is at a device of it that is not said',
       { volumeId: 'vol-data', state: 'in-use', instanceId: NEW, attachmentState: 'attached' },
-      failed('The volume vol-data is at an unknown device of i-new, not at /dev/sdf'),
+      failed('The volume vol-data is at an unknown device of i-new0001, not at /dev/sdf'),
     ],
-    ['is attached where it was', at(NEW), { kind: 'done', reason: 'In place: vol-data at /dev/sdf of i-new' }],
+    ['is attached where it was', at(NEW), done('In place: vol-data at /dev/sdf of i-new0001')],
   ] as const)('that %s is not touched', async ([, place, result]) => {
     const { run, made, calls } = await withVolume(place);
     expect(await run(moveVolumes)).toEqual(result);
@@ -84,7 +68,7 @@ describe('a data volume on its way to the replacement', () => {
 
   it('that is free is attached at its device, once', async () => {
     const { run, made, calls } = await withVolume({ volumeId: 'vol-data', state: 'available' });
-    const result = wait('The volume vol-data is being attached to i-new');
+    const result = wait('The volume vol-data is being attached to i-new0001');
     expect([await run(moveVolumes), await run(moveVolumes)]).toEqual([result, result]);
     expect(made).toEqual([['volumes.attach', 'vol-data', NEW, '/dev/sdf']]);
     expect(await calls()).toEqual(['move:attach:vol-data']);
@@ -92,7 +76,7 @@ describe('a data volume on its way to the replacement', () => {
 
   it('ends with its instance again where it did before', async () => {
     const { run, made, calls } = await withVolume(at(NEW), undefined, { ...volume, deleteOnTermination: true });
-    expect(await run(moveVolumes)).toEqual({ kind: 'done', reason: 'In place: vol-data at /dev/sdf of i-new' });
+    expect(await run(moveVolumes)).toEqual(done('In place: vol-data at /dev/sdf of i-new0001'));
     expect(made).toEqual([['volumes.setDeleteOnTermination', NEW, '/dev/sdf', true]]);
     expect(await calls()).toEqual(['move:keep-setting:vol-data']);
   });
@@ -136,7 +120,7 @@ describe('a data volume on its way to the replacement', () => {
 
 describe('a data volume on its way back', () => {
   it.for([
-    ['is taken from the stopped replacement', at(NEW), inState('stopped'), wait('The volume vol-data is attached at i-new'), 'return:detach:vol-data'],
+    ['is taken from the stopped replacement', at(NEW), inState('stopped'), wait('The volume vol-data is attached at i-new0001'), 'return:detach:vol-data'],
     [
       'is attached to the old instance once it is free',
       { volumeId: 'vol-data', state: 'available' },
@@ -145,28 +129,28 @@ describe('a data volume on its way back', () => {
       'return:attach:vol-data',
     ],
   ] as const)('%s', async ([, place, holder, result, call]) => {
-    const { run, calls } = await stage({ record: returningRecord, capture: { volumes: [root, volume] }, answers: answersOf(place, holder) });
+    const { run, calls } = await openStage({ record: returningRecord, capture: { volumes: [root, volume] }, answers: answersOf(place, holder) });
     expect(await run(returnVolumes)).toEqual(result);
     expect(await calls()).toEqual([call]);
   });
 
   it('is in place at the old instance; whether it ends with it is set by the last phase', async () => {
     const capture = { volumes: [{ ...volume, deleteOnTermination: true }] };
-    const { run, made } = await stage({ record: returningRecord, capture, answers: answersOf(at(OLD)) });
-    expect(await run(returnVolumes)).toEqual({ kind: 'done', reason: 'In place: vol-data at /dev/sdf of i-old' });
+    const { run, made } = await openStage({ record: returningRecord, capture, answers: answersOf(at(OLD)) });
+    expect(await run(returnVolumes)).toEqual(done('In place: vol-data at /dev/sdf of i-old'));
     expect(made).toEqual([]);
   });
 
   it('is nothing to do where no volume had begun to move', async () => {
-    const { run, made } = await stage({ record: movingRecord, capture: { volumes: [volume] }, answers: answersOf(at(NEW), inState('stopped')) });
-    expect(await run(returnVolumes)).toEqual({ kind: 'done', reason: 'Nothing of it had moved' });
+    const { run, made } = await openStage({ record: movingRecord, capture: { volumes: [volume] }, answers: answersOf(at(NEW), inState('stopped')) });
+    expect(await run(returnVolumes)).toEqual(done('Nothing of it had moved'));
     expect(made).toEqual([]);
   });
 });
 
 describe('what the phases know of an instance', () => {
   it('the root is no data volume', async () => {
-    expect(dataVolumesOf(await storeCapture(createWorld(), 'rem-1', { volumes: [root, volume] }))).toEqual([volume]);
+    expect(dataVolumesOf(await storeCapture(createWorld(), { volumes: [root, volume] }))).toEqual([volume]);
   });
 
   it.for([
@@ -182,11 +166,11 @@ describe('what the phases know of an instance', () => {
   });
 
   it('the last resort comes after half of the time of the phase', async () => {
-    const { world, look } = await stage({ record: movingRecord });
+    const { world, context } = await openStage({ record: movingRecord });
     world.clock.advance(300);
-    expect(isOverdue(await look())).toBe(false);
+    expect(isOverdue(await context())).toBe(false);
     world.clock.advance(1);
-    expect(isOverdue(await look())).toBe(true);
+    expect(isOverdue(await context())).toBe(true);
   });
 });
 
@@ -230,8 +214,8 @@ const armed = (isDeleted: boolean) => [
 
 describe('before harm', () => {
   it('nothing that had to end with the old instance ends with it any more', async () => {
-    const { run, made, calls } = await stage({ capture: keeping, answers: places() });
-    expect(await run(defuse)).toEqual({ kind: 'done', reason: 'Nothing but i-old itself can end with it' });
+    const { run, made, calls } = await openStage({ capture: keeping, answers: places() });
+    expect(await run(defuse)).toEqual(done('Nothing but i-old itself can end with it'));
     expect(made).toEqual(armed(false));
     expect(await calls()).toEqual(['defuse:vol-root', 'defuse:vol-data', 'defuse:eni-second']);
   });
@@ -242,7 +226,7 @@ describe('before harm', () => {
     ['of an interface', { 'eni-second': { deleteOnTermination: true } }, 'eni-second'],
     ['of an interface that was not to end with it when it was captured', { 'eni-third': { deleteOnTermination: true } }, 'eni-third'],
   ] as const)('EC2 is asked again until it shows the change %s', async ([, changes, thing]) => {
-    const { run } = await stage({ capture: keeping, answers: places(changes) });
+    const { run } = await openStage({ capture: keeping, answers: places(changes) });
     expect(await run(defuse)).toEqual(wait(`${thing} would still end with i-old`));
   });
 
@@ -251,26 +235,26 @@ describe('before harm', () => {
     { 'vol-data': elsewhere, 'vol-root': 'gone', 'eni-second': elsewhere, 'eni-third': 'gone' },
     { 'vol-data': elsewhere, 'vol-root': elsewhere, 'eni-second': 'gone', 'eni-third': elsewhere },
   ] as const)('what somebody else holds, or what is gone, is not touched and not waited for: %j', async (found) => {
-    const { run, made } = await stage({ capture: keeping, answers: places(found) });
-    expect(await run(defuse)).toEqual({ kind: 'done', reason: 'Nothing but i-old itself can end with it' });
+    const { run, made } = await openStage({ capture: keeping, answers: places(found) });
+    expect(await run(defuse)).toEqual(done('Nothing but i-old itself can end with it'));
     expect(made).toEqual([]);
   });
 
   it('an instance without secondary interfaces has volumes only', async () => {
-    const { run, made } = await stage({ capture: { volumes: [root], secondaryInterfaces: undefined }, answers: places() });
-    expect(await run(defuse)).toEqual({ kind: 'done', reason: 'Nothing but i-old itself can end with it' });
+    const { run, made } = await openStage({ capture: { volumes: [root], secondaryInterfaces: undefined }, answers: places() });
+    expect(await run(defuse)).toEqual(done('Nothing but i-old itself can end with it'));
     expect(made).toEqual([['volumes.setDeleteOnTermination', OLD, '/dev/xvda', false]]);
   });
 
   it.for([['gone'], [{ state: 'deleting' }], [{ state: 'deleted' }]] as const)('a data volume that is gone stops the repair: %j', async ([change]) => {
-    const { run, made } = await stage({ capture: keeping, answers: places({ 'vol-logs': change }) });
+    const { run, made } = await openStage({ capture: keeping, answers: places({ 'vol-logs': change }) });
     expect(await run(defuse)).toEqual(failed('The data volume vol-logs does not exist any more; restore it from its newest snapshot'));
     expect(made).toEqual([]);
   });
 
   it.for(['terminated', 'shutting-down'] as const)('an instance that is %s takes nothing along any more', async (state) => {
-    const { run, made } = await stage({ capture: keeping, answers: places({}, inState(state)) });
-    expect(await run(defuse)).toEqual({ kind: 'done', reason: 'i-old is gone; its data volumes have outlived it' });
+    const { run, made } = await openStage({ capture: keeping, answers: places({}, inState(state)) });
+    expect(await run(defuse)).toEqual(done('i-old is gone; its data volumes have outlived it'));
     expect(made).toEqual([]);
   });
 });
@@ -280,29 +264,29 @@ describe.for([
   ['rearm-old', rearmOld],
 ] as const)('after all: %s', ([, phase]) => {
   it('what the old instance holds ends with it again, as it was captured', async () => {
-    const { run, made, calls } = await stage({ capture: keeping, answers: places({ 'vol-root': { instanceId: OLD } }) });
-    expect(await run(phase)).toEqual({ kind: 'done', reason: 'What i-old holds ends with it again, as it was' });
+    const { run, made, calls } = await openStage({ capture: keeping, answers: places({ 'vol-root': { instanceId: OLD } }) });
+    expect(await run(phase)).toEqual(done('What i-old holds ends with it again, as it was'));
     expect(made).toEqual(armed(true));
     expect(await calls()).toEqual(['rearm:vol-root', 'rearm:vol-data', 'rearm:eni-second']);
   });
 
   it('nothing is set on an instance that is gone', async () => {
-    const { run, made } = await stage({ capture: keeping, answers: places({}, inState('terminated')) });
-    expect(await run(phase)).toEqual({ kind: 'done', reason: 'i-old is gone' });
+    const { run, made } = await openStage({ capture: keeping, answers: places({}, inState('terminated')) });
+    expect(await run(phase)).toEqual(done('i-old is gone'));
     expect(made).toEqual([]);
   });
 
   it('a setting that EC2 refuses is told and fails nothing', async () => {
     const given = places();
-    const refused = { ...given, volumes: { ...given.volumes, setDeleteOnTermination: async () => Promise.reject(new PermanentError('IncorrectState')) } };
-    const { run } = await stage({ capture: keeping, answers: refused });
-    expect(await run(phase)).toEqual({ kind: 'done', reason: 'Volumes and interfaces may outlive i-old: IncorrectState' });
+    const refused = { ...given, volumes: { ...given.volumes, setDeleteOnTermination: refusing(new PermanentError('IncorrectState')) } };
+    const { run } = await openStage({ capture: keeping, answers: refused });
+    expect(await run(phase)).toEqual(done('Volumes and interfaces may outlive i-old: IncorrectState'));
   });
 
   it('a throttle is no answer: it is tried again', async () => {
     const given = places();
-    const throttled = { ...given, volumes: { ...given.volumes, setDeleteOnTermination: async () => Promise.reject(new RetryableError('throttled')) } };
-    const { run } = await stage({ capture: keeping, answers: throttled });
-    await expect(run(phase)).rejects.toThrow(new RetryableError('throttled'));
+    const answers = { ...given, volumes: { ...given.volumes, setDeleteOnTermination: throttled } };
+    const { run } = await openStage({ capture: keeping, answers });
+    await expect(run(phase)).rejects.toThrow(new RetryableError('RequestLimitExceeded'));
   });
 });
