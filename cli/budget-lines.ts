@@ -1,9 +1,9 @@
 import { addSeconds, type Timestamp } from '../core/environment/time.ts';
-import type { BudgetAttribution, Cost } from '../core/slo/attribution.ts';
-import type { AllowedDowntime } from '../core/slo/downtime-table.ts';
-import { spokenDuration } from '../core/slo/explain.ts';
-import type { BudgetDay } from '../core/slo/history.ts';
-import type { PlannedWork } from '../core/slo/planned-work.ts';
+import type { BudgetAttribution, Cost } from '../core/slo/spending/attribution.ts';
+import type { AllowedDowntime } from '../core/slo/words/downtime-table.ts';
+import { spokenDuration } from '../core/slo/words/explain.ts';
+import type { BudgetDay } from '../core/slo/kept/history.ts';
+import type { PlannedWork } from '../core/slo/spending/planned-work.ts';
 import type { BudgetView } from '../core/slo/views.ts';
 import { moment, table } from './output.ts';
 

@@ -10,10 +10,10 @@ import { backtestVerdicts } from '../core/remediation/hindsight/backtest.ts';
 import { evidenceSchema } from '../core/remediation/evidence/evidence.ts';
 import { pathNameSchema, phaseNameSchema, remediationSchema, remediationStateSchema } from '../core/remediation/record.ts';
 import { explanationSchema } from '../core/signals/explain.ts';
-import { budgetChargeSchema } from '../core/slo/charges.ts';
+import { budgetChargeSchema } from '../core/slo/spending/charges.ts';
 import { gateAnswerSchema, gateExceptionSchema } from '../core/slo/gate.ts';
-import { evaluationSchema } from '../core/slo/evaluate-points.ts';
-import { objectiveExplanationSchema } from '../core/slo/explain.ts';
+import { evaluationSchema } from '../core/slo/evaluation/evaluate-points.ts';
+import { objectiveExplanationSchema } from '../core/slo/words/explain.ts';
 import { leavingActions } from './uninstall-plan.ts';
 
 /*

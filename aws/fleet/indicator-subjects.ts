@@ -1,7 +1,7 @@
 import type { ElasticLoadBalancingV2Client, TargetGroup } from '@aws-sdk/client-elastic-load-balancing-v2';
 import type { Clock } from '../../core/environment/ports.ts';
 import { secondsBetween, type Timestamp } from '../../core/environment/time.ts';
-import type { SubjectReader } from '../../core/slo/ports.ts';
+import type { SubjectReader } from '../../core/slo/reading/ports.ts';
 import { findTargetGroups } from './targets.ts';
 
 type Dimensions = { readonly targetGroup: string; readonly loadBalancer: string };

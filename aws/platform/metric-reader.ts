@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-cloudwatch';
 import { PermanentError, RetryableError } from '../../core/environment/errors.ts';
 import type { Timestamp } from '../../core/environment/time.ts';
-import type { MetricPoint, MetricQuery, MetricReader } from '../../core/slo/ports.ts';
+import type { MetricPoint, MetricQuery, MetricReader } from '../../core/slo/reading/ports.ts';
 import { callAws } from './aws-errors.ts';
 
 /** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html: 500 queries and 100,800 points a call. */

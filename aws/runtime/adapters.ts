@@ -4,7 +4,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../core/environment/ports.ts';
 import type { SignalQueue } from '../../core/signals/ports.ts';
-import type { MetricReader, SubjectReader } from '../../core/slo/ports.ts';
+import type { MetricReader, SubjectReader } from '../../core/slo/reading/ports.ts';
 import { CachedSubjectReader } from '../fleet/indicator-subjects.ts';
 import { S3CatalogAsset } from '../platform/catalog-asset.ts';
 import { boundedClientOptions } from '../platform/client-options.ts';

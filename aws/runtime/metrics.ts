@@ -1,6 +1,6 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { Meter } from '../../core/environment/meter.ts';
-import type { BudgetGauges } from '../../core/slo/gauges.ts';
+import type { BudgetGauges } from '../../core/slo/reading/gauges.ts';
 
 /** The namespace of Perennial's own metrics in CloudWatch. */
 export const METRIC_NAMESPACE = 'Perennial';

@@ -5,7 +5,7 @@ import type { CatalogCheck } from '../../core/catalog/check.ts';
 import type { CatalogProblem } from '../../core/catalog/problem.ts';
 import { type Explanation, explanationOf } from '../../core/signals/explain.ts';
 import { readSignals } from '../../core/signals/normalise.ts';
-import { explainObjective, renderExplanation } from '../../core/slo/explain.ts';
+import { explainObjective, renderExplanation } from '../../core/slo/words/explain.ts';
 import { CliError } from '../cli-error.ts';
 import { type Answer, counted, ok, type Output } from '../output.ts';
 

@@ -4,7 +4,7 @@ import { listRemediations } from '../../core/remediation/hindsight/history.ts';
 import { triedTexts } from '../../core/remediation/paths/path-words.ts';
 import { type Remediation, remediationType } from '../../core/remediation/record.ts';
 import { readEvidence } from '../../core/remediation/evidence/evidence.ts';
-import { type BudgetCharge, readBudgetCharge } from '../../core/slo/charges.ts';
+import { type BudgetCharge, readBudgetCharge } from '../../core/slo/spending/charges.ts';
 import { CliError } from '../cli-error.ts';
 import { evidenceLines } from '../evidence-lines.ts';
 import { type Answer, duration, moment, ok, spoken, table } from '../output.ts';

@@ -5,7 +5,7 @@ import { keys, partitions } from '../records/keys.ts';
 import { createRecord, parseRecord, type RecordType } from '../records/record-type.ts';
 import type { RecordStore } from '../records/store.ts';
 import { type BudgetFigure, listBudgets } from './evaluate.ts';
-import { percentTo } from './percent.ts';
+import { percentTo } from './words/percent.ts';
 
 /*
  * The error budget policy at the door of a deploy (S2-08): budget left, "go"; budget spent, "freeze" until it is earned back. What may

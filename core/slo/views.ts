@@ -2,13 +2,13 @@ import type { CompiledCatalog } from '../catalog/schema.ts';
 import type { Scope } from '../environment/ports.ts';
 import { addSeconds, type Timestamp } from '../environment/time.ts';
 import type { RecordStore } from '../records/store.ts';
-import { attributeCauses, type BudgetAttribution } from './attribution.ts';
-import { causeReader, type ReadCauses } from './causes.ts';
-import { budgetChart } from './chart.ts';
-import { type Exhaustion, exhaustionOf } from './exhaustion.ts';
-import { type BudgetDay, type BudgetHistory, type MeasuredObjective, measuredObjectives, readBudgetHistory } from './history.ts';
-import { type PlannedWork, plannedWorkOf, quarterSeconds } from './planned-work.ts';
-import { dayInSeconds } from './target.ts';
+import { attributeCauses, type BudgetAttribution } from './spending/attribution.ts';
+import { causeReader, type ReadCauses } from './spending/causes.ts';
+import { budgetChart } from './words/chart.ts';
+import { type Exhaustion, exhaustionOf } from './words/exhaustion.ts';
+import { type BudgetDay, type BudgetHistory, type MeasuredObjective, measuredObjectives, readBudgetHistory } from './kept/history.ts';
+import { type PlannedWork, plannedWorkOf, quarterSeconds } from './spending/planned-work.ts';
+import { dayInSeconds } from './objective/target.ts';
 
 /*
  * What people are shown of a budget. Figures only; the words are those of whoever shows them.

@@ -13,7 +13,7 @@ import { incidentType } from '../../core/incidents/record.ts';
 import { keys } from '../../core/records/keys.ts';
 import { createRecord } from '../../core/records/record-type.ts';
 import { remediationType } from '../../core/remediation/record.ts';
-import { budgetChargeType } from '../../core/slo/charges.ts';
+import { budgetChargeType } from '../../core/slo/spending/charges.ts';
 import { readPlannedWork } from '../../core/slo/views.ts';
 import { hasher, incidentOf, remediationOf } from '../core/incidents/world.ts';
 import { catalogOf } from '../core/inventory/world.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { catalogCheckOutputSchema } from '../../core/catalog/json-schema.ts';
 import { explanationSchema } from '../../core/signals/explain.ts';
-import { objectiveExplanationSchema } from '../../core/slo/explain.ts';
+import { objectiveExplanationSchema } from '../../core/slo/words/explain.ts';
 import { containing, type, typeJson } from './terminal.ts';
 
 let folder: string;

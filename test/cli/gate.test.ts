@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import { deploySchema, gateSchema } from '../../cli/schemas.ts';
 import { keys } from '../../core/records/keys.ts';
 import { createRecord } from '../../core/records/record-type.ts';
-import { objectiveHeadType } from '../../core/slo/state.ts';
+import { objectiveHeadType } from '../../core/slo/kept/state.ts';
 import { testScope } from '../core/remediation/world.ts';
 import { createDesk, type Desk, type, typeJson } from './terminal.ts';
 

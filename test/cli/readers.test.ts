@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
-import { objectiveHeadType } from '../../core/slo/state.ts';
+import { objectiveHeadType } from '../../core/slo/kept/state.ts';
 import { keys } from '../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../core/records/record-type.ts';
 import { instanceType, tagKeys } from '../../core/inventory/records.ts';

@@ -5,7 +5,7 @@ import { serviceLevelObjectiveSchema } from '../../core/catalog/openslo/openslo.
 import { publishCatalog } from '../../core/catalog/published.ts';
 import { keys } from '../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../core/records/record-type.ts';
-import { objectiveHeadType } from '../../core/slo/state.ts';
+import { objectiveHeadType } from '../../core/slo/kept/state.ts';
 import { catalogOf } from '../core/inventory/world.ts';
 import { testScope } from '../core/remediation/world.ts';
 import { budgetDocument } from '../core/slo/budget-catalog.ts';

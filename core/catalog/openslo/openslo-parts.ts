@@ -19,7 +19,7 @@ const labelValueSchema = z.union([z.string().check(z.maxLength(256)), z.array(z.
 
 const annotationsSchema = z.record(lineOf(317), z.string().check(z.maxLength(1024)));
 
-/** How gaps, little traffic and exclusions are judged is chosen in the document (docs of each key: core/slo/semantics.ts). */
+/** How gaps, little traffic and exclusions are judged is chosen in the document (docs of each key: core/slo/objective/semantics.ts). */
 const annotationValues: Readonly<Record<string, RegExp>> = {
   'perennial.io/no-data': /^(good|bad|ignore)$/,
   'perennial.io/minimum-events': /^[1-9]\d{0,8}$/,

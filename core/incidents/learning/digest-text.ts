@@ -1,7 +1,7 @@
 import type { Scope } from '../../environment/ports.ts';
 import type { RecoveryTimes } from '../../remediation/hindsight/recovery-times.ts';
 import type { WouldHave } from '../../remediation/hindsight/would-have.ts';
-import { percentTo } from '../../slo/percent.ts';
+import { percentTo } from '../../slo/words/percent.ts';
 import { perennial } from '../messages/commands.ts';
 import type { Digest, DigestAction, DigestIncident } from './digest.ts';
 import type { ComposedMessage } from '../messages/message-facts.ts';

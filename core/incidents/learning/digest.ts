@@ -13,7 +13,7 @@ import { type RecoveryTimes, recoveryTimes } from '../../remediation/hindsight/r
 import type { Remediation } from '../../remediation/record.ts';
 import { judgeWouldHave, type WouldHave } from '../../remediation/hindsight/would-have.ts';
 import { type BudgetFigure, listBudgets } from '../../slo/evaluate.ts';
-import type { PlannedWork } from '../../slo/planned-work.ts';
+import type { PlannedWork } from '../../slo/spending/planned-work.ts';
 import { readPlannedWork } from '../../slo/views.ts';
 import type { AttentionCatalog } from '../attention/facts.ts';
 import { composeDigest, type DigestRole, digestRoles } from './digest-text.ts';

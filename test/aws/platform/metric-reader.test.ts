@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { CloudWatchMetricReader } from '../../../aws/platform/metric-reader.ts';
 import { PermanentError, RetryableError } from '../../../core/environment/errors.ts';
-import type { MetricQuery } from '../../../core/slo/ports.ts';
+import type { MetricQuery } from '../../../core/slo/reading/ports.ts';
 import { serviceError, stubClient, stubOptions } from './stub-client.ts';
 
 const FROM = '2026-11-21T09:00:00.000Z';

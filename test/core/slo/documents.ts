@@ -1,8 +1,8 @@
 import { readOpenSloFile } from '../../../core/catalog/openslo/openslo-file.ts';
-import type { BudgetLedger, Evaluation } from '../../../core/slo/evaluate-points.ts';
-import { evaluateLedger } from '../../../core/slo/evaluate-points.ts';
-import { readPoints } from '../../../core/slo/points.ts';
-import { type BudgetSpecification, specificationsOf } from '../../../core/slo/specification.ts';
+import type { BudgetLedger, Evaluation } from '../../../core/slo/evaluation/evaluate-points.ts';
+import { evaluateLedger } from '../../../core/slo/evaluation/evaluate-points.ts';
+import { readPoints } from '../../../core/slo/evaluation/points.ts';
+import { type BudgetSpecification, specificationsOf } from '../../../core/slo/objective/specification.ts';
 
 interface Parts {
   readonly method?: string;

@@ -8,8 +8,8 @@ import { createRecord, parseRecord, readRecord } from '../../../core/records/rec
 import { type PageRequest, RecordConflictError, type RecordKey, type RecordPage, type RecordWrite, type StoredRecord } from '../../../core/records/store.ts';
 import type { SignalQueue } from '../../../core/signals/ports.ts';
 import { type EvaluatePorts, evaluateBudgets, listBudgets } from '../../../core/slo/evaluate.ts';
-import type { MetricPoint, MetricQuery, MetricReader } from '../../../core/slo/ports.ts';
-import { objectiveDayType } from '../../../core/slo/state.ts';
+import type { MetricPoint, MetricQuery, MetricReader } from '../../../core/slo/reading/ports.ts';
+import { objectiveDayType } from '../../../core/slo/kept/state.ts';
 import { CollectingLog, VirtualClock } from '../../../sim/deterministic.ts';
 import { MemoryRecordStore } from '../../../sim/memory-record-store.ts';
 import { hasher, incidentOf, opening, scope } from '../incidents/world.ts';

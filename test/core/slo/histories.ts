@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { durationSeconds } from '../../../core/catalog/durations.ts';
-import { burnFactor, burnRatePairs } from '../../../core/slo/burn-rate.ts';
-import { quotient } from '../../../core/slo/exact.ts';
-import { evaluateLedger } from '../../../core/slo/evaluate-points.ts';
-import { eventScale, type LedgerEntry, type Sample } from '../../../core/slo/ledger.ts';
+import { burnFactor, burnRatePairs } from '../../../core/slo/objective/burn-rate.ts';
+import { quotient } from '../../../core/slo/objective/exact.ts';
+import { evaluateLedger } from '../../../core/slo/evaluation/evaluate-points.ts';
+import { eventScale, type LedgerEntry, type Sample } from '../../../core/slo/evaluation/ledger.ts';
 import { part, policy, specificationOf } from './documents.ts';
 import { type RawBudget, type RawEntry, type RawPoint, straightforward } from './straightforward.ts';
 

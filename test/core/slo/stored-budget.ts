@@ -3,7 +3,7 @@ import { addSeconds, type Timestamp } from '../../../core/environment/time.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord } from '../../../core/records/record-type.ts';
 import type { RecordStore } from '../../../core/records/store.ts';
-import { encodeMarks, objectiveDayType, objectiveHeadType } from '../../../core/slo/state.ts';
+import { encodeMarks, objectiveDayType, objectiveHeadType } from '../../../core/slo/kept/state.ts';
 
 export interface StoredBudget {
   readonly objective: string;
