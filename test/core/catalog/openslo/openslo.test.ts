@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type CatalogCheck, checkCatalog } from '../../../../core/catalog/check.ts';
 import { availabilityName } from '../../../../core/catalog/openslo/openslo-defaults.ts';
 import { readOpenSloFile } from '../../../../core/catalog/openslo/openslo-file.ts';
-import { specificationsOf } from '../../../../core/slo/specification.ts';
+import { specificationsOf } from '../../../../core/slo/objective/specification.ts';
 
 const containing = (part: string): unknown => expect.stringContaining(part);
 
