@@ -1,3 +1,4 @@
+import packageDocument from '../package.json' with { type: 'json' };
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { backtest, type BacktestOptions } from './commands/backtest.ts';
 import { drill, replace, revert } from './commands/by-hand.ts';
@@ -541,6 +542,9 @@ function sentence(text: string): string {
 function createProgram(output: Output): Command {
   const program = new Command('perennial')
     .description('Keeps services always on.')
+    // `deploy … --version 5.3.0` is the version of what is deployed: this one counts before the command only.
+    .enablePositionalOptions()
+    .version(packageDocument.version, '-V, --version', 'the version of Perennial')
     .exitOverride()
     .showHelpAfterError('Commands, options and examples: npm run -s perennial -- --help')
     .configureOutput({ writeOut: output.out, writeErr: output.error, outputError: (text, write) => write(sentence(text)) });

@@ -173,9 +173,10 @@ export function deploymentEvent(kind: Exclude<DeploymentKind, 'stopped'>, option
   return { kind: 'event', type: deployEventTypes[kind], detail: detailOf(parsed.data), findings: findingsOf(parsed.data) };
 }
 
-/** `configVersion` → `--config-version`, as the command line spells it. */
+/** `configVersion` → `--config-version`, as the command line spells it; the system is an argument. */
 function optionOf(path: readonly PropertyKey[]): string {
   if (path[0] === 'previousVersion') return '--previous';
+  if (path[0] === 'system') return 'system';
   return `--${path
     .map(String)
     .join('.')

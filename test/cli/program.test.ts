@@ -42,6 +42,15 @@ describe('help', () => {
   });
 });
 
+describe('--version', () => {
+  it('is that of Perennial before a command, and that of what is deployed after one', async () => {
+    expect(await type(['--version'])).toMatchObject({ exitCode: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\s*$/) as unknown });
+    // It goes as far as asking for a target, instead of printing the version.
+    const { exitCode, out } = await type(['deploy', 'start', 'Shop Web', '--version', '5.3.0', '--local']);
+    expect([exitCode, out]).toEqual([1, '']);
+  });
+});
+
 describe('a wrong command line', () => {
   it.each([
     [['nonsense'], "Unknown command 'nonsense'."],

@@ -155,11 +155,11 @@ describe('deploymentEvent', () => {
       {
         "kind": "refused",
         "problems": [
-          "--system: must be a name: lower-case letters, digits and "-", up to 63 characters, beginning and ending with a letter or digit.",
+          "system: must be a name: lower-case letters, digits and "-", up to 63 characters, beginning and ending with a letter or digit.",
           "--at: must be a moment such as 2026-11-21T09:00:00Z.",
           "--version: name the version, for example --version 5.2.1.",
         ],
-        "reason": "The deploy cannot be announced. --system: must be a name: lower-case letters, digits and "-", up to 63 characters, beginning and ending with a letter or digit. --at: must be a moment such as 2026-11-21T09:00:00Z. --version: name the version, for example --version 5.2.1.",
+        "reason": "The deploy cannot be announced. system: must be a name: lower-case letters, digits and "-", up to 63 characters, beginning and ending with a letter or digit. --at: must be a moment such as 2026-11-21T09:00:00Z. --version: name the version, for example --version 5.2.1.",
       }
     `);
   });
