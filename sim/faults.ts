@@ -93,7 +93,9 @@ export const faultKinds = {
     const seconds = dice.between(1, 4);
     play.world.staleMillis = seconds * 1000;
     play.later(dice.between(120, 600), () => void (play.world.staleMillis = 0));
-    return `reads lag ${seconds} s behind changes`;
+    // Drawn last: what else a seed decides stays as it was.
+    play.world.isStoppingUnlisted = dice.percent(30);
+    return `reads lag ${seconds} s behind changes${play.world.isStoppingUnlisted ? ', and what stops is not listed' : ''}`;
   },
   // --- AWS ------------------------------------------------------------------------------------------------------------
   capacity: (play, dice) => {
@@ -283,7 +285,7 @@ export const faultKinds = {
   freeze: (play, dice) => {
     setPause(play, 'global', true, true);
     play.later(dice.between(60, 900), () => setPause(play, 'global', false));
-    return 'an operator freezes everything';
+    return `an operator freezes everything${failSinceProof(play, dice, () => true)}`;
   },
   approve: (play, dice) => {
     const record = dice.pick(asking(play));
@@ -342,7 +344,7 @@ export const faultKinds = {
     if (execution === undefined) return undefined;
     execution.status = 'ended';
     if (dice.percent(50)) play.post(executionEvent(execution.name, 'ABORTED', play.world.clock.now(), play.world.scope));
-    return `the execution of ${execution.remediationId} is gone`;
+    return `the execution of ${execution.remediationId} is gone${failSinceProof(play, dice, ({ id }) => id === execution.remediationId)}`;
   },
   abort: (play, dice) => {
     const record = dice.pick(play.world.remediations().filter(({ state }) => state === 'running'));
@@ -492,10 +494,31 @@ function setPause(play: Play, target: string, isPaused: boolean, isFrozen = fals
   const key = keys.pause(world.scope, target);
   const body = { target, isPaused, by: 'an operator', reason: 'simulated', at: world.clock.now(), ...(isFrozen ? { isFrozen } : {}) };
   const version = world.store.peek(key)?.version ?? 0;
-  if (target === 'global') play.frozenSince = isFrozen ? world.clock.now() : undefined;
+  if (target === 'global') setFrozen(play, isFrozen);
   play.pauses.set(target, isPaused ? world.clock.now() : undefined);
   play.unsettled = world.store.write([writeOf(pauseType, key, body, version)]);
   play.say('world', isPaused ? `${target} is paused` : `${target} is resumed`);
+}
+
+/** A way back that has seen the old instance serve, and has more to do. */
+const hasProof = ({ state, revertOf, phases }: Remediation): boolean =>
+  state === 'running' && revertOf !== undefined && phases.some(({ name, outcome }) => name === 'await-old-healthy' && outcome === 'done');
+
+/**
+ * While such a way back stands still, its old instance serves no more. Drawn last, and rare: what else a seed decides stays as it was.
+ */
+function failSinceProof(play: Play, dice: Dice, isMeant: (record: Remediation) => boolean): string {
+  const standing = play.world.remediations().filter((record) => hasProof(record) && isMeant(record));
+  const instance = play.world.staged.get(dice.pick(standing)?.oldInstanceId ?? '');
+  if (instance === undefined || dice.percent(50)) return '';
+  ail(play, instance, 'target');
+  return `, and ${instance.seed.instanceId}, which has come back, fails again`;
+}
+
+function setFrozen(play: Play, isFrozen: boolean): void {
+  const now = play.world.clock.now();
+  if (play.frozenSince !== undefined) play.freezes.push({ from: play.frozenSince, until: now });
+  play.frozenSince = isFrozen ? now : undefined;
 }
 
 function byHand(play: Play, dice: Dice, state: 'stopped' | 'terminated'): string | undefined {

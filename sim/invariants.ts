@@ -154,6 +154,8 @@ export const invariants: readonly Invariant[] = [
       // What a drill launches serves nobody.
       if ((!isNews && !isEnd) || after.isDrill) return undefined;
       const since = isEnd ? lastProof(witness, after) : after.phaseStartedAt;
+      const unseen = isEnd ? verifiedUnseen(witness, after) : undefined;
+      if (unseen !== undefined) return unseen;
       return servesOrWasDisturbed(witness, newInstanceId, since)
         ? undefined
         : `${after.id} says that ${newInstanceId} ${isEnd ? 'is verified' : 'is in service'}, and it is not`;
@@ -671,6 +673,8 @@ function leftovers(witness: Witness, record: Remediation): string | undefined {
   if (record.path === 'group-member') return undefined;
   // Of two that must never run at once the old one can not start while the stop of the other is stuck.
   if (launched.some((id) => isStopStuck(world.region.find(id)))) return undefined;
+  // Nor while the other one runs that somebody has started again after we had stopped it: a person has been told.
+  if (isHalfDone(record) && launched.some((id) => isUp(world.region.find(id)) && wasDisturbedSince(witness, id, record.timing.decidedAt))) return undefined;
   // Its volume went with the replacement that somebody ended: it waits, stopped, until a person has restored its data.
   return isHalfDone(record) && isEndedByOthers(witness, record) ? undefined : lossOfOld(witness, record);
 }
@@ -709,6 +713,25 @@ function lastProof(witness: Witness, { system, timing }: Remediation): Timestamp
     Math.max(0, ...declaredSince(witness, system, timing.decidedAt).policies.map(({ spec }) => spec.verifiedAfterSeconds)) + VERIFY_MARGIN_SECONDS;
   const oldest = addSeconds(clock.now(), -longest);
   return timing.verifiedAt === undefined || timing.verifiedAt < oldest ? oldest : timing.verifiedAt;
+}
+
+/** While all is frozen nobody looks: a verification that rests on such time has seen too little. */
+function verifiedUnseen(witness: Witness, { id, system, timing, phases }: Remediation): string | undefined {
+  const proof = phases.findLast(({ name, outcome }) => outcome === 'done' && (name === 'verify' || name === 'verify-serving'));
+  const { policies } = declaredSince(witness, system, timing.decidedAt);
+  if (proof === undefined || policies.length === 0) return undefined;
+  const frozen = (witness.play?.freezes ?? []).map((freeze) => overlapSeconds(freeze, proof));
+  const seconds = secondsBetween(proof.startedAt, proof.endedAt) - frozen.reduce((sum, each) => sum + each, 0);
+  // That all is frozen shows at the next look only.
+  const wanted = Math.min(...policies.map(({ spec }) => spec.verifiedAfterSeconds - spec.healthyReadIntervalSeconds)) - abilities.lookSeconds;
+  return seconds < wanted ? `${id} is called verified though it was looked at for ${Math.round(seconds)} s only` : undefined;
+}
+
+function overlapSeconds(
+  { from, until }: { readonly from: Timestamp; readonly until: Timestamp },
+  { startedAt, endedAt }: { readonly startedAt: Timestamp; readonly endedAt: Timestamp },
+): number {
+  return Math.max(0, secondsBetween(from > startedAt ? from : startedAt, until < endedAt ? until : endedAt));
 }
 
 /** Put into quarantine, and EC2 takes longer to stop it than the repair may wait. */

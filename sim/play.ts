@@ -79,6 +79,8 @@ export class Play {
   /** Remediations that a person approved. */
   readonly approved = new Set<string>();
   frozenSince: Timestamp | undefined;
+  /** Freezes that are over. */
+  readonly freezes: { readonly from: Timestamp; readonly until: Timestamp }[] = [];
   readonly pauses = new Map<string, Timestamp | undefined>();
   /** When an image or the capacity for launches last changed, in milliseconds. */
   imagesChangedAt = 0;

@@ -151,6 +151,8 @@ export class World {
   readonly disturbedAt = new Map<string, number>();
   readonly stale = new Map<string, Stale>();
   staleMillis = 0;
+  /** In such a window, one that was just told to stop is not listed at all. */
+  isStoppingUnlisted = false;
   /** Publishing fails until then. */
   publisherDownUntil = 0;
   readonly published = new Map<string, NotificationMessage[]>();
@@ -280,7 +282,7 @@ export class World {
     const { by, remediationId } = this.frame;
     const before = this.region.find(subject);
     if (this.staleMillis > 0 && kind !== 'publish' && kind !== 'execute')
-      this.stale.set(subject, { until: this.clock.millis + this.staleMillis, facts: before });
+      this.stale.set(subject, { until: this.clock.millis + this.staleMillis, facts: kind === 'stop' && this.isStoppingUnlisted ? undefined : before });
     if (kind !== 'publish' && kind !== 'execute') this.stir();
     this.onEffect({ kind, subject, by, at: this.clock.now(), before, ...(remediationId === undefined ? {} : { remediationId }), ...more });
   }

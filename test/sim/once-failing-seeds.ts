@@ -13,5 +13,13 @@ export const onceFailingSeeds: readonly { readonly seed: number; readonly scenar
   { seed: 5331, why: 'A catalog without the system, published in mid-repair: undone by what was declared at the claim' },
   { seed: 760, why: 'A failed probe was forgotten when the breaker closed for a calm that was only heard of' },
   { seed: 7071, why: 'A host that began to fail after the last gentle step was not left to EC2' },
+  { seed: 3878, why: 'A crash behind the stop while reads lag: the old instance was not listed and counted as fenced' },
+  { seed: 8325, why: 'A crash behind the stop while reads lag: the replacement was not listed and the old instance started beside it' },
+  { seed: 1892, scenario: 'by-hand', why: 'The same at the fence of a replacement by hand' },
+  {
+    seed: 303,
+    scenario: 'by-hand',
+    why: 'An operator starts the replacement that is in quarantine: a person is told, and the old instance does not start beside it',
+  },
   { seed: 9901, why: 'A claim without an armed page, started again by the reaper, which pages first' },
 ];

@@ -22,6 +22,24 @@ const isDown = (instance: InstanceFacts | undefined): boolean => instance !== un
 
 const seenState = (instance: InstanceFacts | undefined): string => instance?.state ?? 'not listed just now';
 
+/**
+ * A first look that does not list an instance may be a read that lags, also where a crash has hidden that it was just told to stop; a second
+ * one in a row is its end (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html).
+ *
+ * @returns the wait for the second look; `undefined` when all are there, or this was it
+ */
+function lookAgain({ session, policy }: PhaseContext<ActPorts>, unlisted: readonly string[]): PhaseResult | undefined {
+  if (unlisted.length === 0 || session.record.memory['unlisted'] === unlisted.join(',')) return undefined;
+  const reason = `${unlisted.join(', ')} ${unlisted.length === 1 ? 'is' : 'are'} not listed just now`;
+  return { kind: 'wait', seconds: policy.spec.statusPollSeconds, reason, memory: { unlisted: unlisted.join(',') } };
+}
+
+/** The wait of a look that has seen its instance: one that does not would be the first in a row again. */
+function listedWait({ session, policy }: PhaseContext<ActPorts>, reason: string): PhaseResult {
+  const wait: PhaseResult = { kind: 'wait', seconds: policy.spec.statusPollSeconds, reason };
+  return session.record.memory['unlisted'] === undefined ? wait : { ...wait, memory: {} };
+}
+
 /** The instance; `undefined` when it has ended or EC2 does not know it any more. */
 async function readLeft({ instances }: ActPorts, instanceId: string): Promise<InstanceFacts | undefined> {
   const instance = await instances.read(instanceId);
@@ -107,7 +125,7 @@ async function quarantineInstance(context: PhaseContext<ActPorts>, instance: Ins
   const isStoppable = instance.rootDeviceType === 'ebs';
   if (isStoppable) await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
   const after = await ports.instances.read(instanceId);
-  if (isStoppable && !isDown(after)) return { kind: 'wait', seconds: context.policy.spec.statusPollSeconds, reason: `${instanceId} is ${seenState(after)}` };
+  if (isStoppable && !isDown(after)) return listedWait(context, `${instanceId} is ${seenState(after)}`);
   await session.mutate(`drop-profile:${instanceId}`, () =>
     ports.quarantine
       .dropProfile(instanceId)
@@ -156,8 +174,10 @@ export const quarantine: ActPhase = async (context) => {
   const { oldInstanceId } = context.session.record;
   const doubted = await doubt(context);
   if (doubted !== undefined) return doubted;
-  const instance = await readLeft(context.ports, oldInstanceId);
-  if (instance === undefined) return { kind: 'done', reason: `${oldInstanceId} is gone; there is nothing to keep` };
+  const instance = await context.ports.instances.read(oldInstanceId);
+  const again = lookAgain(context, instance === undefined ? [oldInstanceId] : []);
+  if (again !== undefined) return again;
+  if (instance === undefined || isEnded(instance)) return { kind: 'done', reason: `${oldInstanceId} is gone; there is nothing to keep` };
   return quarantineInstance(context, instance);
 };
 
@@ -172,6 +192,8 @@ export const quarantineNew: ActPhase = async (context) => {
       seconds: Math.min(policy.spec.statusPollSeconds, lookingSeconds),
       reason: `Nobody heard what the launch gave, and nothing carries its tag yet; looked for ${Math.ceil(lookingSeconds)} s more`,
     };
+  const again = lookAgain(context, unlistedOf(session.record, found));
+  if (again !== undefined) return again;
   const ours = found.filter((instance) => !isEnded(instance));
   if (ours.length === 0) return { kind: 'done', reason: 'No replacement exists' };
   for (const instance of ours) {
@@ -189,6 +211,13 @@ export const quarantineNew: ActPhase = async (context) => {
 const UNHEARD_LAUNCH_SECONDS = 120;
 
 const isLaunch = (name: string): boolean => name === 'launch' || name === 'launch-throwaway' || name.startsWith('launch:');
+
+/** What launches are known to have given, and is not there. */
+function unlistedOf({ calls, newInstanceId }: Remediation, found: readonly InstanceFacts[]): readonly string[] {
+  const launched = Object.entries(calls).flatMap(([name, { result }]) => (isLaunch(name) ? (result?.['instanceId'] ?? []) : []));
+  const known = new Set([...launched, ...(newInstanceId === undefined ? [] : [newInstanceId])]);
+  return [...known].filter((instanceId) => !found.some((instance) => instance.instanceId === instanceId)).toSorted();
+}
 
 /** Seconds for which an empty read is no proof yet: a launch was asked for, nobody heard the answer, and nothing unknown is there. */
 function secondsToLook({ ports, session, policy }: PhaseContext<ActPorts>, found: readonly InstanceFacts[]): number {
@@ -213,13 +242,17 @@ async function replacementsOf(ports: ActPorts, { id, oldInstanceId, newInstanceI
 }
 
 /** Stops the old instance of a `single` system and sees it stopped: never two running instances of its slot. */
-export const fence: ActPhase = async ({ ports, session, policy }) => {
+export const fence: ActPhase = async (context) => {
+  const { ports, session } = context;
   const { oldInstanceId } = session.record;
-  if ((await readLeft(ports, oldInstanceId)) === undefined) return { kind: 'done', reason: `${oldInstanceId} is gone, which fences it` };
+  const before = await ports.instances.read(oldInstanceId);
+  const again = lookAgain(context, before === undefined ? [oldInstanceId] : []);
+  if (again !== undefined) return again;
+  if (before === undefined || isEnded(before)) return { kind: 'done', reason: `${oldInstanceId} is gone, which fences it` };
   await session.mutate('fence', () => ports.power.stop(oldInstanceId).then(() => undefined));
   const after = await ports.instances.read(oldInstanceId);
   const reason = `${oldInstanceId} is ${seenState(after)}`;
-  return isDown(after) ? { kind: 'done', reason } : { kind: 'wait', seconds: policy.spec.statusPollSeconds, reason };
+  return isDown(after) ? { kind: 'done', reason } : listedWait(context, reason);
 };
 
 /** Starts the fenced old instance again; it is all the slot has. */

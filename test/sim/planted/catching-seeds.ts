@@ -72,4 +72,9 @@ export const catchingSeeds: readonly { readonly bug: string; readonly seed: numb
   { bug: 'the reaper overlooks the freeze', seed: 12, invariant: 'frozen means nothing' },
   { bug: 'orphans are not looked for', seed: 19, invariant: 'no orphan outlives the reaper' },
   { bug: 'data is taken for a root', seed: 4, invariant: 'only what is left behind is deleted' },
+  { bug: 'not listed counts as gone', seed: 33, invariant: 'one running instance of a single slot' },
+  { bug: 'frozen time counts as served', seed: 395, invariant: 'success is verified' },
+  { bug: 'old proofs count', seed: 70, invariant: 'success is verified' },
+  { bug: 'the first quarantine is forgotten', seed: 46, invariant: 'taken back whole' },
+  { bug: 'the next step is chosen by old facts', seed: 103, invariant: 'a failing host is waited for' },
 ];

@@ -891,4 +891,67 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     }),
   },
+  {
+    name: 'not listed counts as gone',
+    breaks: 'fencing: a lagging read is no end',
+    how: 'While it is fenced, an instance that is not listed reads as ended',
+    scenario: 'single-machine-storm',
+    tamper: ({ instances }, world) => ({
+      instances: {
+        ...instances,
+        read: async (id) => {
+          const instance = await instances.read(id);
+          const truth = world.region.find(id);
+          return instance === undefined && truth !== undefined && phaseNow(world) === 'fence' ? { ...truth, state: 'terminated' } : instance;
+        },
+      },
+    }),
+  },
+  {
+    name: 'frozen time counts as served',
+    breaks: 'order: verified for so long as somebody looks',
+    how: 'In a verification a freeze reads as having begun just now',
+    scenario: 'deploys-and-pauses',
+    tamper: misreading(partitions.remediations(scope), (body, world) =>
+      world.frame.by === 'driver' && (body['phase'] === 'verify' || body['phase'] === 'verify-serving') && isObject(body['frozen'])
+        ? { ...body, frozen: { ...body['frozen'], at: world.clocks.driver.now() } }
+        : body,
+    ),
+  },
+  {
+    name: 'old proofs count',
+    breaks: 'compensation: prove-old',
+    how: 'When a way back that stood still looks again, the targets of the old instance read as healthy',
+    scenario: 'by-hand',
+    tamper: undoing('prove-old', ({ targets }) => ({
+      targets: { ...targets, health: async (id, asked) => (await targets.health(id, asked)).map((target) => ({ ...target, state: 'healthy' })) },
+    })),
+  },
+  {
+    name: 'the first quarantine is forgotten',
+    breaks: 'compensation: return-new after a half-done way back',
+    how: 'For a way back the replacement reads as in no quarantine',
+    scenario: 'data-and-addresses',
+    tamper: misreadingInstances((instance, world) => {
+      const phase = phaseNow(world);
+      if (!isTakingBack(world) || (phase !== 'quarantine-new' && phase !== 'return-new')) return instance;
+      const { [tagKeys.quarantine]: _quarantine, ...tags } = instance.tags;
+      return { ...instance, tags };
+    }),
+  },
+  {
+    name: 'the next step is chosen by old facts',
+    breaks: 'path choice: the ladder asks again',
+    how: 'Between two steps failing system checks read as failing instance checks',
+    scenario: 'failing-hosts',
+    tamper: ({ instances }, world) => ({
+      instances: {
+        ...instances,
+        readStatus: async (id) => {
+          const status = await instances.readStatus(id);
+          return status !== undefined && phaseNow(world) === 'choose-step' ? { ...status, system: 'ok', instance: 'impaired' } : status;
+        },
+      },
+    }),
+  },
 ];

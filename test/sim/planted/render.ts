@@ -67,5 +67,7 @@ export function renderSimulation(caught: Caught): string {
       }),
     ),
     '',
+    'Not reached: a repair, not a way back, whose proof has grown old before its success is recorded. Between `verify` and `finish` lies less than a second, and none of 2,000 runs of by-hand or of deploys-and-pauses was lost or frozen just there. What the driver does then is proved by `test/core/remediation/driver/advance.test.ts` ("a success that is recorded long after its proof").',
+    '',
   ].join('\n');
 }

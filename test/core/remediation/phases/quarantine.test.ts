@@ -41,7 +41,7 @@ const toTheStop = (id: string) => [
 
 /** What EC2 says of one that nothing can be done to any more. */
 const overAlready: readonly [seen: string, answer: Partial<InstanceFacts> | undefined][] = [
-  ['not known to EC2', undefined],
+  ['not known to EC2, as before', undefined],
   ['terminated', { state: 'terminated' }],
   ['being terminated', { state: 'shutting-down' }],
 ];
@@ -121,7 +121,7 @@ describe('the quarantine of the old instance', () => {
   });
 
   it.for<[seen: string, answer: Partial<InstanceFacts> | undefined]>(overAlready)('has nothing to keep of one that is %s', async ([, answer]) => {
-    const stage = await openStage();
+    const stage = await openStage({ record: { memory: { unlisted: OLD } } });
     expect(await stage.run(quarantine, reads(stage.world, answer))).toEqual(done('i-old is gone; there is nothing to keep'));
     expect(stage.made).toEqual([]);
   });
@@ -370,13 +370,49 @@ describe('the quarantine of replacements', () => {
     ['is not listed', { newInstanceId: NEW }],
     ['is not known', {}],
   ])('has nothing to put away on a way back whose instance %s', async ([, changes]) => {
-    const stage = await openStage({ record: { revertOf: 'rem-0', ...changes } });
+    const stage = await openStage({ record: { revertOf: 'rem-0', memory: { unlisted: changes.newInstanceId ?? '' }, ...changes } });
     addLaunched(stage.world, 'i-other');
     expect(await stage.run(quarantineNew)).toEqual(done('No replacement exists'));
   });
 });
 
 const looking = (seconds: number, poll = 10) => wait(`Nobody heard what the launch gave, and nothing carries its tag yet; looked for ${seconds} s more`, poll);
+
+/** The wait for the second look at one that EC2 does not list. */
+const unlistedOnce = (...ids: readonly string[]) => ({
+  ...wait(`${ids.join(', ')} ${ids.length === 1 ? 'is' : 'are'} not listed just now`, 10),
+  memory: { unlisted: ids.join(',') },
+});
+
+describe('one that is not listed', () => {
+  const asked: readonly [what: string, phase: typeof quarantine, end: string][] = [
+    ['the old one before its quarantine', quarantine, 'i-old is gone; there is nothing to keep'],
+    ['the old one at its fence', fence, 'i-old is gone, which fences it'],
+  ];
+  it.for(asked)('is looked for once more before it counts as gone: %s', async ([, phase, end]) => {
+    const first = await openStage();
+    expect(await first.run(phase, reads(first.world, undefined))).toEqual(unlistedOnce(OLD));
+    const again = await openStage({ record: { memory: { unlisted: OLD } } });
+    expect(await again.run(phase, reads(again.world, undefined))).toEqual(done(end));
+    expect(again.made).toEqual([]);
+  });
+
+  it.for(asked)('is there again when a look lists it, and what was forgotten is counted from the beginning: %s', async ([, phase]) => {
+    const stage = await openStage({ record: { memory: { unlisted: OLD } } });
+    expect(await stage.run(phase, reads(stage.world, { state: 'stopping' }))).toEqual({ ...wait('i-old is stopping', 10), memory: {} });
+  });
+
+  it('is looked for once more where a replacement is to be put away: all that the launches gave, and nothing else', async () => {
+    const calls = answered({ launch: { instanceId: 'i-b' }, 'launch-throwaway': { instanceId: 'i-c' }, 'launch:m5.large': { insufficient: 'no' } });
+    const record = { newInstanceId: 'i-a', calls };
+    expect(await (await openStage({ record })).run(quarantineNew)).toEqual(unlistedOnce('i-a', 'i-b', 'i-c'));
+    const less = await openStage({ record: { ...record, memory: { unlisted: 'i-a,i-b,i-c' } } });
+    addLaunched(less.world, 'i-b');
+    expect(await less.run(quarantineNew)).toEqual(unlistedOnce('i-a', 'i-c'));
+    const over = await openStage({ record: { ...record, memory: { unlisted: 'i-a,i-b,i-c' } } });
+    expect(await over.run(quarantineNew)).toEqual(done('No replacement exists'));
+  });
+});
 
 describe('a launch of which nobody heard the answer', () => {
   const none = done('No replacement exists');
@@ -414,7 +450,7 @@ describe('a launch of which nobody heard the answer', () => {
     ['is the one of a throw-away instance', unanswered('launch-throwaway'), looking(120)],
     ['is no other call', unanswered('register-new'), none],
     ['is no call of a like name', unanswered('relaunch:x'), none],
-    ['is none that was answered', answered({ launch: { instanceId: NEW } }), none],
+    ['is none that was answered', answered({ launch: { instanceId: NEW } }), unlistedOnce(NEW)],
     ['is none that found no capacity', answered({ launch: { insufficient: 'no capacity' } }), none],
   ])('%s', async ([, calls, result]) => {
     expect(await (await openStage({ record: { calls } })).run(quarantineNew)).toEqual(result);
@@ -466,7 +502,7 @@ describe('the fence', () => {
   });
 
   it.for<[seen: string, before: Partial<InstanceFacts> | undefined]>(overAlready)('is not needed for one that is %s', async ([, before]) => {
-    const stage = await openStage({ topology: 'single' });
+    const stage = await openStage({ topology: 'single', record: { memory: { unlisted: OLD } } });
     expect(await stage.run(fence, reads(stage.world, before))).toEqual(done('i-old is gone, which fences it'));
     expect(stage.made).toEqual([]);
   });
