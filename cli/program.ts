@@ -1,4 +1,3 @@
-import packageDocument from '../package.json' with { type: 'json' };
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { backtest, type BacktestOptions } from './commands/backtest.ts';
 import { drill, replace, revert } from './commands/by-hand.ts';
@@ -44,6 +43,7 @@ import { explainFailure } from './explain-failure.ts';
 import { openTarget } from './open-target.ts';
 import type { Answer, ExitCode, Output } from './output.ts';
 import type { OpenTarget, Target, TargetOptions } from './target.ts';
+import { version } from './version.ts';
 
 interface CommonOptions extends TargetOptions {
   readonly json?: boolean;
@@ -544,7 +544,7 @@ function createProgram(output: Output): Command {
     .description('Keeps services always on.')
     // `deploy … --version 5.3.0` is the version of what is deployed: this one counts before the command only.
     .enablePositionalOptions()
-    .version(packageDocument.version, '-V, --version', 'the version of Perennial')
+    .version(version, '-V, --version', 'the version of Perennial')
     .exitOverride()
     .showHelpAfterError('Commands, options and examples: npm run -s perennial -- --help')
     .configureOutput({ writeOut: output.out, writeErr: output.error, outputError: (text, write) => write(sentence(text)) });

@@ -6,6 +6,7 @@ import { readRecord } from '../../records/record-type.ts';
 import { maskOf, maskPersonalData } from '../../signals/mask.ts';
 import type { InstanceFacts } from '../ports.ts';
 import type { ActPhase, ActPorts, ObservePorts, PhaseContext, PhaseResult } from '../phase.ts';
+import { isLaunch, launchedIds } from '../paths/launch-calls.ts';
 import { type Remediation, remediationType } from '../record.ts';
 import { storedCapture } from './capture.ts';
 import { describeTargets } from './targets.ts';
@@ -210,12 +211,9 @@ export const quarantineNew: ActPhase = async (context) => {
  */
 const UNHEARD_LAUNCH_SECONDS = 120;
 
-const isLaunch = (name: string): boolean => name === 'launch' || name === 'launch-throwaway' || name.startsWith('launch:');
-
 /** What launches are known to have given, and is not there. */
-function unlistedOf({ calls, newInstanceId }: Remediation, found: readonly InstanceFacts[]): readonly string[] {
-  const launched = Object.entries(calls).flatMap(([name, { result }]) => (isLaunch(name) ? (result?.['instanceId'] ?? []) : []));
-  const known = new Set([...launched, ...(newInstanceId === undefined ? [] : [newInstanceId])]);
+function unlistedOf(record: Remediation, found: readonly InstanceFacts[]): readonly string[] {
+  const known = new Set([...launchedIds(record), ...(record.newInstanceId === undefined ? [] : [record.newInstanceId])]);
   return [...known].filter((instanceId) => !found.some((instance) => instance.instanceId === instanceId)).toSorted();
 }
 

@@ -93,7 +93,7 @@ export interface UnfitType {
 }
 
 export function unfitTypes(facts: TypeQuestion): readonly UnfitType[] {
-  if (!facts.types.isKnown || !facts.image.isKnown) return [];
+  if (!facts.types.isKnown) return [];
   return offeredOf(facts).flatMap((instanceType) => {
     const reason = typeProblem(facts, instanceType);
     return reason === undefined ? [] : [{ instanceType, reason }];

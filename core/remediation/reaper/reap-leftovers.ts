@@ -1,6 +1,7 @@
 import { secondsBetween, type Timestamp } from '../../environment/time.ts';
 import { tagKeys } from '../../inventory/records.ts';
 import { keptRootCall } from '../paths/kept-root.ts';
+import { launchesOf } from '../paths/launch-calls.ts';
 import { ORPHAN_AGE_SECONDS } from './reap-orphans.ts';
 import { deleteDecided, type LooseDecision, momentOf, readable, type ReapingPorts, readNamed, reportOnce, unlessFrozen } from './reaping.ts';
 import type { LooseInterface, LooseVolume } from './reaping-ports.ts';
@@ -16,8 +17,8 @@ function launchOf(id: string, tags: Readonly<Record<string, string>>, remediatio
   if (tags[tagKeys.hold] !== undefined) return { kind: 'keep', id, reason: `It is on hold (${tags[tagKeys.hold]})` };
   if (remediation === undefined) return { kind: 'report', id, reason: 'Its tag names a remediation of which there is no record' };
   if (remediation.state === 'running') return { kind: 'keep', id, reason: `${remediation.id} is still running` };
-  const { incidentId, calls, timing } = remediation;
-  if (calls['launch'] === undefined && calls['launch-throwaway'] === undefined)
+  const { incidentId, timing } = remediation;
+  if (launchesOf(remediation).length === 0)
     return { kind: 'report', id, incidentId, reason: `It carries the tag of ${remediation.id}, which launched nothing` };
   const seconds = secondsBetween(timing.endedAt ?? timing.decidedAt, now);
   return seconds < ORPHAN_AGE_SECONDS ? { kind: 'keep', id, reason: `${remediation.id} ended less than an hour ago` } : remediation;
@@ -44,10 +45,9 @@ function decideLaunchedVolume(volume: LooseVolume, remediation: Remediation | un
   const report = (reason: string): LeftoverDecision => ({ kind: 'report', id, incidentId: launch.incidentId, reason });
   if (secondsBetween(volume.createdAt, now) < ORPHAN_AGE_SECONDS) return { kind: 'keep', id, reason: 'It was made less than an hour ago' };
   if (launch.state === 'succeeded') return report(`${launch.id} put its replacement into service: what is on this volume may be needed`);
-  const isRoot = rootSnapshotId !== undefined && volume.snapshotId === rootSnapshotId;
-  if (!isRoot) return report('It is not known to be a root volume of the image that was launched: a data volume is never deleted');
-  const launchedAt = launch.calls['launch']?.intentAt ?? launch.calls['launch-throwaway']?.intentAt ?? launch.timing.decidedAt;
-  if (volume.createdAt < launchedAt) return report(`It is older than the launch of ${launch.id}`);
+  if (rootSnapshotId === undefined || volume.snapshotId !== rootSnapshotId)
+    return report('It is not known to be a root volume of the image that was launched: a data volume is never deleted');
+  if (launchesOf(launch).every(({ intentAt }) => volume.createdAt < intentAt)) return report(`It is older than the launch of ${launch.id}`);
   return {
     kind: 'delete',
     id,

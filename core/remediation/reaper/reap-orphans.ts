@@ -5,6 +5,7 @@ import { keys, partitions } from '../../records/keys.ts';
 import { parseRecord, readAll, readRecord } from '../../records/record-type.ts';
 import type { StoredRecord } from '../../records/store.ts';
 import type { InstanceFacts } from '../ports.ts';
+import { isLaunchedBy, launchedIds } from '../paths/launch-calls.ts';
 import { frozenReason, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import { type Remediation, remediationType, slotType } from '../record.ts';
 import { RemediationSession } from '../driver/session.ts';
@@ -35,17 +36,6 @@ const MAX_QUARANTINES = 10;
 const MAX_RECORDS = 50;
 const DEFAULT_QUARANTINE_HOURS = 96;
 
-/** The calls by which a procedure launches; the drill has two. */
-const launchCalls = ['launch', 'launch-throwaway'] as const;
-
-/** The record's half of the agreement: it meant to launch, and what it launched is this one or was never heard of. */
-export function isLaunchedBy({ calls }: Remediation, instanceId: string): boolean {
-  return launchCalls.some((name) => {
-    const call = calls[name];
-    return call !== undefined && (call.result?.['instanceId'] === undefined || call.result['instanceId'] === instanceId);
-  });
-}
-
 /** Pure: is this instance an orphan? Tag and record must agree, and nobody may need it. */
 export function decideOrphan(facts: OrphanFacts, now: Timestamp): OrphanDecision {
   const { instance, remediation } = facts;
@@ -56,11 +46,14 @@ export function decideOrphan(facts: OrphanFacts, now: Timestamp): OrphanDecision
   const { incidentId } = remediation;
   const report = (reason: string): OrphanDecision => ({ kind: 'report', instanceId, incidentId, reason });
   if (!isLaunchedBy(remediation, instanceId)) return report(`It carries the tag of ${remediation.id}, which did not launch it`);
-  if (remediation.state === 'succeeded' && !remediation.isDrill) return report(`${remediation.id} put it into service, but no slot holds it`);
+  if (isInService(remediation)) return report(`${remediation.id} put it into service, but no slot holds it`);
   if (hasTakenOver(remediation)) return report(`${remediation.id} failed after it had taken the old instance out: this may be all that serves`);
   if (facts.inServiceSince !== undefined) return report(`No slot holds it, but it has been in service since ${facts.inServiceSince}`);
   return { kind: 'quarantine', instanceId, remediation, reason: `${remediation.id} launched it and ended ${remediation.state}; no slot holds it` };
 }
+
+/** What a repair launched serves when it has worked; a drill leaves nothing that serves. */
+const isInService = ({ state, isDrill }: Remediation): boolean => state === 'succeeded' && !isDrill;
 
 /** Behind the drain nothing is undone: what was launched stays, with everything that has moved to it. */
 const hasTakenOver = ({ isDrill, phases }: Remediation): boolean =>
@@ -77,11 +70,9 @@ function neededReason({ instance, remediation, slotId }: OrphanFacts, now: Times
   return secondsBetween(launchedAt, now) < ORPHAN_AGE_SECONDS ? 'It was launched less than an hour ago' : undefined;
 }
 
-/** A remediation that says it launched an instance, and what the inventory knows of that one: pure. */
-export function decideUntagged(remediation: Remediation, instance: InstanceRecord | undefined, now: Timestamp): OrphanDecision | undefined {
-  const instanceId = remediation.calls['launch']?.result?.['instanceId'];
-  const isOver = remediation.state !== 'running' && remediation.state !== 'succeeded';
-  if (instanceId === undefined || !isOver || instance === undefined || instance.status === 'gone' || instance.status === 'quarantined') return undefined;
+/** What the inventory knows of an instance of which a remediation says that it launched it: pure. */
+export function decideUntagged(remediation: Remediation, { instanceId, status }: InstanceRecord, now: Timestamp): OrphanDecision | undefined {
+  if (remediation.state === 'running' || isInService(remediation) || status === 'gone' || status === 'quarantined') return undefined;
   if (secondsBetween(remediation.timing.endedAt ?? remediation.timing.decidedAt, now) < ORPHAN_AGE_SECONDS) return undefined;
   const reason = `${remediation.id} launched it and ended ${remediation.state}, but it does not carry its tag: only the record says that it is ours`;
   return { kind: 'report', instanceId, incidentId: remediation.incidentId, reason };
@@ -89,14 +80,20 @@ export function decideUntagged(remediation: Remediation, instance: InstanceRecor
 
 /** Finds instances that launches of ours left behind, puts those away that nobody needs, and reports the doubtful ones. */
 export async function reapOrphans(ports: ReapingPorts): Promise<readonly OrphanDecision[]> {
-  const launched = (await ports.leftBehind.instances()).filter(({ tags }) => tags[tagKeys.quarantine] === undefined);
+  const tagged = await ports.leftBehind.instances();
+  const launched = tagged.filter(({ tags }) => tags[tagKeys.quarantine] === undefined);
   const holders = await slotsByInstance(ports);
   const decisions: OrphanDecision[] = [];
   for (const instance of launched) decisions.push(await decideOne(ports, instance, holders));
-  decisions.push(...(await untagged(ports, new Set(launched.map(({ instanceId }) => instanceId)))));
+  decisions.push(...(await untagged(ports, new Set(tagged.map(({ instanceId }) => instanceId)))));
   ports.log.info('The reaper has looked for orphans', { decisions: decisions.map(({ kind, instanceId, reason }) => ({ kind, instanceId, reason })) });
   for (const decision of decisions) if (decision.kind === 'report') await reportOnce(ports, decision.instanceId, decision.incidentId, decision.reason);
-  for (const decision of decisions.filter(({ kind }) => kind === 'quarantine').slice(0, MAX_QUARANTINES)) await putAway(ports, decision);
+  let putAwayCount = 0;
+  for (const decision of decisions) {
+    if (decision.kind !== 'quarantine' || putAwayCount === MAX_QUARANTINES) continue;
+    // Only what was put away counts: protected instances must not stop the others, however many they are.
+    if (await putAway(ports, decision)) putAwayCount += 1;
+  }
   return decisions;
 }
 
@@ -123,13 +120,15 @@ async function decideOne(ports: ReapingPorts, instance: InstanceFacts, holders: 
 async function untagged(ports: ReapingPorts, tagged: ReadonlySet<string>): Promise<readonly OrphanDecision[]> {
   const { store, scope, clock } = ports;
   const found: OrphanDecision[] = [];
-  const page = await store.query(partitions.remediations(scope), 'rem-', { limit: MAX_RECORDS, newestFirst: true });
+  const page = await store.query(partitions.remediations(scope), '', { limit: MAX_RECORDS, newestFirst: true });
   for (const record of page.records) {
     const remediation = readable(ports, record);
-    const instanceId = remediation?.calls['launch']?.result?.['instanceId'];
-    if (remediation === undefined || instanceId === undefined || tagged.has(instanceId)) continue;
-    const decision = decideUntagged(remediation, (await readRecord(store, instanceType, keys.instance(scope, instanceId)))?.body, clock.now());
-    if (decision !== undefined) found.push(decision);
+    if (remediation === undefined) continue;
+    for (const instanceId of launchedIds(remediation).filter((id) => !tagged.has(id))) {
+      const instance = await readRecord(store, instanceType, keys.instance(scope, instanceId));
+      const decision = instance === undefined ? undefined : decideUntagged(remediation, instance.body, clock.now());
+      if (decision !== undefined) found.push(decision);
+    }
   }
   return found;
 }
@@ -149,20 +148,21 @@ function readable({ log }: ReapingPorts, record: StoredRecord): Remediation | un
  * Stopped first and marked last: until the mark is there the next run finds it again as an orphan and goes on. From the mark on it is a
  * quarantined instance as any other. It is in no target group and serves nobody, so that being stopped isolates it enough.
  */
-async function putAway(ports: ReapingPorts, decision: OrphanDecision): Promise<void> {
-  if (decision.kind !== 'quarantine') return;
+async function putAway(ports: ReapingPorts, decision: OrphanDecision & { kind: 'quarantine' }): Promise<boolean> {
   const { instanceId, remediation, reason } = decision;
   try {
     const session = await RemediationSession.open(ports.store, ports.clock, ports.scope, remediation.id);
-    if (session === undefined || session.record.state === 'running' || (await frozenReason(ports, remediation.system)) !== undefined) return;
+    if (session === undefined || session.record.state === 'running' || (await frozenReason(ports, remediation.system)) !== undefined) return false;
     await tellBefore(ports, remediation.incidentId, `quarantine:${instanceId}`, `Will stop ${instanceId} and put it into quarantine. ${reason}`);
     await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
     const until = addSeconds(ports.clock.now(), (await quarantineHours(ports, remediation.system)) * 3600);
     const tags = { [tagKeys.quarantine]: remediation.incidentId, [tagKeys.quarantineUntil]: until, [tagKeys.remediation]: remediation.id };
     await session.mutate(`mark:${instanceId}`, async () => (await ports.quarantine.mark(instanceId, tags, [])).removedTags);
+    return true;
   } catch (error) {
     if (!(error instanceof PermanentError)) throw error;
     ports.log.error('An orphan could not be put into quarantine', { instanceId, reason: error.message });
+    return false;
   }
 }
 

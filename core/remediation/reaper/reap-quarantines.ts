@@ -35,7 +35,12 @@ export function decideUnfinished(instance: InstanceFacts, remediation: Remediati
 export async function finishQuarantines(ports: ReapingPorts): Promise<readonly UnfinishedDecision[]> {
   const decisions: UnfinishedDecision[] = [];
   for (const instance of await ports.terminator.quarantined()) decisions.push(await decideOne(ports, instance));
-  for (const decision of decisions.filter(({ kind }) => kind === 'stop').slice(0, MAX_STOPS)) await stop(ports, decision);
+  let stopped = 0;
+  for (const decision of decisions) {
+    if (decision.kind !== 'stop' || stopped === MAX_STOPS) continue;
+    // Only what was stopped counts: protected instances must not stop the others, however many they are.
+    if (await stop(ports, decision)) stopped += 1;
+  }
   return decisions;
 }
 
@@ -51,16 +56,17 @@ async function decideOne(ports: ReapingPorts, instance: InstanceFacts): Promise<
   }
 }
 
-async function stop(ports: ReapingPorts, decision: UnfinishedDecision): Promise<void> {
-  if (decision.kind !== 'stop') return;
+async function stop(ports: ReapingPorts, decision: UnfinishedDecision & { kind: 'stop' }): Promise<boolean> {
   const { instanceId, remediation, reason } = decision;
   try {
     const session = await RemediationSession.open(ports.store, ports.clock, ports.scope, remediation.id);
-    if (session === undefined || (await frozenReason(ports, remediation.system)) !== undefined) return;
+    if (session === undefined || (await frozenReason(ports, remediation.system)) !== undefined) return false;
     await tellBefore(ports, remediation.incidentId, `stop:${instanceId}`, `Will stop ${instanceId}. ${reason}`);
     await session.mutate(`stop:${instanceId}`, () => ports.power.stop(instanceId).then(() => undefined));
+    return true;
   } catch (error) {
     if (!(error instanceof PermanentError)) throw error;
     await reportOnce(ports, instanceId, remediation.incidentId, `Its quarantine could not be finished: ${error.message}`);
+    return false;
   }
 }

@@ -59,8 +59,8 @@ export function decideRepair(record: Remediation, execution: ExecutionState, now
 /** Whether it is frozen the switch says, and not the record: only its execution, which may be lost, would thaw that. */
 function carriedReason({ state, pageAt }: Remediation, execution: ExecutionState, now: Timestamp): string | undefined {
   if (state !== 'running') return `It ended as ${state}`;
-  if (execution === 'running') return 'Its execution runs';
-  return now < pageAt ? `Its page time ${pageAt} has not come` : undefined;
+  if (now < pageAt) return `Its page time ${pageAt} has not come`;
+  return execution === 'running' ? 'Its execution runs' : undefined;
 }
 
 /** Finds remediations without a live execution and starts them again, or closes them with a page. */
@@ -101,7 +101,7 @@ async function restart(
   decision: RepairDecision & { kind: 'restart' },
 ): Promise<void> {
   const { remediationId, executionName, reason } = decision;
-  await tellBefore(ports, session.record.incidentId, `restart:${remediationId}:${executionName.slice(-2)}`, `Will start ${remediationId} again. ${reason}`);
+  await tellBefore(ports, session.record.incidentId, `restart:${remediationId}:${executionName}`, `Will start ${remediationId} again. ${reason}`);
   // Its page time has come: a claim that crashed before its page was armed has no other one. Sent already, it is not sent again.
   await journal.pageAnyway(session.record);
   if (session.record.executionName !== executionName) await session.save({ ...session.record, executionName });

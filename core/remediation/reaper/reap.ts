@@ -3,8 +3,6 @@ import type { Clock, Log, Scope } from '../../environment/ports.ts';
 import type { Timestamp } from '../../environment/time.ts';
 import { addTimelineEvent, type IncidentPorts } from '../../incidents/incidents.ts';
 import { tagKeys } from '../../inventory/records.ts';
-import { keys } from '../../records/keys.ts';
-import { readRecord } from '../../records/record-type.ts';
 import type { RecordStore } from '../../records/store.ts';
 import type { InstanceFacts, InstanceTerminator } from '../ports.ts';
 import { reapLeftovers } from './reap-leftovers.ts';
@@ -12,9 +10,9 @@ import { reapOrphans } from './reap-orphans.ts';
 import { finishQuarantines } from './reap-quarantines.ts';
 import { reapRepairs } from './reap-repairs.ts';
 import { reapSnapshots } from './reap-snapshots.ts';
-import { frozenReason, momentOf, type ReapingPorts, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
+import { frozenReason, momentOf, type ReapingPorts, readNamed, reportOnce, tellBefore, unlessFrozen } from './reaping.ts';
 import type { MemberReleaser } from './reaping-ports.ts';
-import { type Remediation, remediationType } from '../record.ts';
+import type { Remediation } from '../record.ts';
 
 export interface ReapPorts extends IncidentPorts {
   readonly store: RecordStore;
@@ -72,7 +70,7 @@ function mayHoldWhatMoves({ dataVolumeIds }: InstanceFacts, { parts = [], phases
 function isAtRest({ instanceId, state, rootDeviceType, securityGroupIds }: InstanceFacts, { calls }: Remediation): boolean {
   if (state === 'stopped') return true;
   const isolation = calls[`isolate:${instanceId}`]?.result?.['securityGroupId'];
-  const isIsolated = isolation !== undefined && securityGroupIds.length > 0 && securityGroupIds.every((id) => id === isolation);
+  const isIsolated = securityGroupIds.length > 0 && securityGroupIds.every((id) => id === isolation);
   return state === 'running' && rootDeviceType === 'instance-store' && isIsolated;
 }
 
@@ -96,10 +94,11 @@ export type QuarantineLimit = (system: string) => number;
 
 /** Pure: the oldest beyond the limit of their group end early. Never the newest, never one on hold, never one that runs. */
 export function boundGroups(decisions: readonly ReapDecision[], limitOf: QuarantineLimit): readonly ReapDecision[] {
-  const kept = decisions.flatMap((decision) => (decision.kind === 'keep' && decision.evidence !== undefined ? [decision.evidence] : []));
+  const kept = decisions.flatMap((decision) => evidenceOf(decision) ?? []);
   return decisions.map((decision) => {
-    if (decision.kind !== 'keep' || decision.evidence === undefined) return decision;
-    const { evidence, instanceId } = decision;
+    const evidence = evidenceOf(decision);
+    if (evidence === undefined) return decision;
+    const { instanceId } = decision;
     const younger = kept.filter((other) => other.groupId === evidence.groupId && other.markedAt > evidence.markedAt).length;
     const limit = Math.max(1, limitOf(evidence.system));
     if (younger < limit) return decision;
@@ -107,6 +106,8 @@ export function boundGroups(decisions: readonly ReapDecision[], limitOf: Quarant
     return { kind: 'terminate', instanceId, system: evidence.system, incidentId: evidence.incidentId, reason };
   });
 }
+
+const evidenceOf = (decision: ReapDecision): KeptEvidence | undefined => (decision.kind === 'keep' ? decision.evidence : undefined);
 
 const unlimited: QuarantineLimit = () => Number.POSITIVE_INFINITY;
 
@@ -125,11 +126,10 @@ export async function reap(ports: ReapPorts, limitOf: QuarantineLimit = unlimite
 }
 
 async function decide(ports: ReapPorts, instance: InstanceFacts): Promise<ReapDecision> {
-  const remediationId = instance.tags[tagKeys.remediation];
   try {
-    const record = remediationId === undefined ? undefined : await readRecord(ports.store, remediationType, keys.remediation(ports.scope, remediationId));
-    const decision = decideReap(instance, record?.body, ports.clock.now());
-    return await unlessFrozen(ports, record?.body, decision, (reason): ReapDecision => ({ kind: 'keep', instanceId: instance.instanceId, reason }));
+    const remediation = await readNamed(ports, instance.tags[tagKeys.remediation]);
+    const decision = decideReap(instance, remediation, ports.clock.now());
+    return await unlessFrozen(ports, remediation, decision, (reason): ReapDecision => ({ kind: 'keep', instanceId: instance.instanceId, reason }));
   } catch (error) {
     // A record nobody can read agrees with nothing; it must not keep the others.
     if (!(error instanceof PermanentError)) throw error;

@@ -10,7 +10,7 @@ interface SettlePorts {
 }
 
 /** What holds a place without running: an ended remediation, or one of which there is no record. */
-type Stale = ReadonlyMap<string, Remediation | undefined>;
+type Stale = ReadonlyMap<string | undefined, Remediation | undefined>;
 
 /**
  * Recomputes what is held from the remediations themselves (design section 7, platform caps): a slot, a place under the caps or a
@@ -35,10 +35,10 @@ export async function settleClaims(ports: SettlePorts): Promise<number> {
   for (const { body } of groups)
     if ((await updateRecord(store, groupType, keys.group(scope, body.id), (group) => settledGroup(group, stale))).written) written += 1;
   for (const { key, body } of slots) {
-    if (body.remediationId === undefined || !stale.has(body.remediationId)) continue;
+    if (!stale.has(body.remediationId)) continue;
     // As it is stored at this moment: it may have been claimed afresh meanwhile.
     const { written: isWritten } = await updateRecord(store, slotType, key, (slot) => {
-      if (slot?.remediationId === undefined || !stale.has(slot.remediationId)) return slot;
+      if (slot === undefined || !stale.has(slot.remediationId)) return slot;
       const { remediationId: _stale, ...free } = slot;
       return free;
     });
@@ -49,7 +49,7 @@ export async function settleClaims(ports: SettlePorts): Promise<number> {
 
 /** A claim writes its remediation in the same transaction, so that one without a record holds nothing. */
 async function staleAmong({ store, scope }: SettlePorts, ids: readonly (string | undefined)[]): Promise<Stale> {
-  const stale = new Map<string, Remediation | undefined>();
+  const stale = new Map<string | undefined, Remediation | undefined>();
   for (const id of new Set(ids)) {
     if (id === undefined) continue;
     const remediation = (await readRecord(store, remediationType, keys.remediation(scope, id)))?.body;
@@ -62,12 +62,11 @@ function withoutPlaces<Body extends { readonly inFlight: string[] }>(body: Body 
   return body === undefined || !body.inFlight.some((id) => stale.has(id)) ? body : { ...body, inFlight: body.inFlight.filter((id) => !stale.has(id)) };
 }
 
-/** A probe that ended well lets the next one pass; any other end stops probing until a person says so. */
+/** A probe that failed, or of which there is no record, stops probing until a person says so; any other end lets the next one pass. */
 function settledGroup(group: Group | undefined, stale: Stale): Group | undefined {
   const places = withoutPlaces(group, stale);
-  const probe = places?.breaker.probeRemediationId;
-  if (places === undefined || probe === undefined || !stale.has(probe)) return places;
-  const { probeRemediationId: _probe, ...breaker } = places.breaker;
+  if (places === undefined || !stale.has(places.breaker.probeRemediationId)) return places;
+  const { probeRemediationId: probe, ...breaker } = places.breaker;
   const state = stale.get(probe)?.state;
   return { ...places, breaker: { ...breaker, isProbeFailed: state === undefined || state === 'failed' } };
 }

@@ -76,6 +76,37 @@ describe('the reaper and the freeze switch', () => {
     expect(await states(world)).toEqual(reaped);
   });
 
+  it('says that it stands still while everything is frozen, and looks at nothing', async () => {
+    const world = await stage();
+    await turn(world, 'global', switchOf('global', true));
+    expect(await reapAll(world.ports)).toEqual({ quarantined: {}, launched: {}, repairs: {}, leftovers: {}, snapshots: {} });
+    expect(world.log.lines).toEqual([{ level: 'warn', message: 'The reaper stands still', fields: { reason: 'Frozen (global) by kim: odd' } }]);
+  });
+
+  it('keeps everything of a system that is frozen, and says why', async () => {
+    const world = await stage();
+    await turn(world, 'system#shop-web', switchOf('system#shop-web', true));
+    const reason = 'Frozen (system#shop-web) by kim: odd';
+    const kept = (name: 'id' | 'instanceId', ...ids: readonly string[]) => ids.map((id) => ({ kind: 'keep', [name]: id, reason }));
+    expect(await reapAll(world.ports)).toEqual({
+      quarantined: { keep: 2 },
+      launched: { keep: 1 },
+      repairs: { keep: 2 },
+      leftovers: { keep: 2 },
+      snapshots: { keep: 1 },
+    });
+    const lines = world.log.lines.map(({ level, message, fields }) => [level, message, fields] as const);
+    const looked = 'The reaper has looked at a running remediation';
+    expect(lines).toEqual([
+      ['info', looked, { kind: 'keep', remediationId: 'rem-lost', reason }],
+      ['info', looked, { kind: 'keep', remediationId: 'rem-stuck', reason }],
+      ['info', 'The reaper has looked for orphans', { decisions: kept('instanceId', 'i-orphan') }],
+      ['info', 'The reaper has decided', { decisions: kept('instanceId', 'i-ended', 'i-unstopped') }],
+      ['info', 'The reaper has looked for volumes and interfaces', { decisions: kept('id', 'eni-1', 'vol-1') }],
+      ['info', 'The reaper has looked for old snapshots', { decisions: kept('id', 'snap-old') }],
+    ]);
+  });
+
   it.each([
     ['everything is frozen', 'global', switchOf('global', true)],
     ['the system is frozen', 'system#shop-web', switchOf('system#shop-web', true)],

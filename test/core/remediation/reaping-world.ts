@@ -1,7 +1,9 @@
+import { expect } from 'vitest';
 import { policySchema } from '../../../core/catalog/schema.ts';
 import { addTimelineEvent, readTimeline } from '../../../core/incidents/incidents.ts';
 import { keys } from '../../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../../core/records/record-type.ts';
+import type { RecordStore } from '../../../core/records/store.ts';
 import type { ExecutionState } from '../../../core/remediation/reaper/reaping-ports.ts';
 import type { ReapingPorts } from '../../../core/remediation/reaper/reaping.ts';
 import { type Remediation, remediationType } from '../../../core/remediation/record.ts';
@@ -35,6 +37,34 @@ export function failedLaunch(changes: Partial<Remediation> = {}): Remediation {
   const launch = { attempt: 1, intentAt: HOURS_AGO, outcomeAt: HOURS_AGO, result: { instanceId: 'i-orphan' } };
   const base = remediationOf({ at: HOURS_AGO });
   return { ...base, state: 'failed', imageId: 'ami-v1', calls: { launch }, timing: { ...base.timing, endedAt: HOURS_AGO }, ...changes };
+}
+
+/** The store of a world, for a test that answers some of its questions itself. */
+export function storeWith({ store }: Pick<ReapingWorld, 'store'>, own: Partial<RecordStore>): RecordStore {
+  return {
+    get: (key) => store.get(key),
+    write: (writes) => store.write(writes),
+    query: (partition, prefix, page) => store.query(partition, prefix, page),
+    list: (list, page) => store.list(list, page),
+    ...own,
+  };
+}
+
+/** A store, or any call of a port, that refuses each time it is asked. */
+export function refusing(error: Error): () => Promise<never> {
+  return async () => {
+    throw error;
+  };
+}
+
+export function refusingStore(error: Error): RecordStore {
+  const refuse = refusing(error);
+  return { get: refuse, write: refuse, query: refuse, list: refuse };
+}
+
+/** What stands where a record of this id was written by hand. */
+export function unreadableReason(id: string): unknown {
+  return expect.stringContaining(`The remediation record 111122223333#eu-central-1#remediation/${id} cannot be read`);
 }
 
 export function createReapingWorld(policySpec: Readonly<Record<string, unknown>> = {}): ReapingWorld {

@@ -19,23 +19,35 @@ function taken(ids: string, name: 'snapshot' | 'evidence-snapshot' = 'snapshot',
 describe('the decision about a snapshot', () => {
   const facts = { snapshot: snapshot(), remediation: taken('snap-0,snap-1'), isStateful: false, hasYounger: false };
 
+  const OVER = 'rem-1 took it of vol-data, and it is older than 30 days';
+  const UNNAMED = 'It carries the tag of rem-1, whose record does not name it';
+  const LAST = 'It is older than 30 days, but there is no younger snapshot of vol-data, and the system shop-web';
+  const unanswered = failedLaunch({ calls: { snapshot: { attempt: 1, intentAt: HOURS_AGO } } });
+  const failedEvidence = failedLaunch({ calls: { 'evidence-snapshot': { attempt: 1, intentAt: HOURS_AGO, outcomeAt: HOURS_AGO, result: { refused: 'no' } } } });
+
   it.each([
-    ['older than 30 days, of a system that holds nothing', {}, 'delete'],
-    ['taken as evidence', { remediation: taken('snap-1', 'evidence-snapshot') }, 'delete'],
-    ['of 30 days less a moment', { snapshot: snapshot({ startedAt: '2026-10-22T09:00:00.001Z' }) }, 'keep'],
-    ['on hold', { snapshot: snapshot({ tags: { ...tags, 'perennial:hold': 'kim' } }) }, 'keep'],
-    ['of a running repair', { remediation: taken('snap-1', 'snapshot', { state: 'running' }) }, 'keep'],
-    ['of no record', { remediation: undefined }, 'report'],
-    ['that the record does not name', { remediation: taken('snap-10') }, 'report'],
-    ['of a record that took none', { remediation: failedLaunch() }, 'report'],
-    ['the only one of a stateful system', { isStateful: true }, 'report'],
-    ['not the youngest one of a stateful system', { isStateful: true, hasYounger: true }, 'delete'],
-    ['the only one of a system that nobody declares any more', { isStateful: undefined }, 'report'],
-    ['not the youngest one of a system that nobody declares any more', { isStateful: undefined, hasYounger: true }, 'delete'],
-  ] as const)('%s', (_what, changes, kind) => {
-    const decision = decideSnapshot({ ...facts, ...changes }, NOW);
-    expect(decision.kind).toBe(kind);
-    expect(decision.reason).not.toBe('');
+    ['older than 30 days, of a system that holds nothing', {}, 'delete', OVER],
+    ['taken as evidence', { remediation: taken('snap-1', 'evidence-snapshot') }, 'delete', OVER],
+    ['of exactly 30 days', { snapshot: snapshot({ startedAt: '2026-10-22T09:00:00.000Z' }) }, 'delete', OVER],
+    ['not the youngest one of a stateful system', { isStateful: true, hasYounger: true }, 'delete', OVER],
+    ['not the youngest one of a system that nobody declares any more', { isStateful: undefined, hasYounger: true }, 'delete', OVER],
+    ['of 30 days less a moment', { snapshot: snapshot({ startedAt: '2026-10-22T09:00:00.001Z' }) }, 'keep', 'Kept until 2026-11-21T09:00:00.001Z'],
+    ['on hold', { snapshot: snapshot({ tags: { ...tags, 'perennial:hold': 'kim' } }) }, 'keep', 'It is on hold (kim)'],
+    ['of a running repair', { remediation: taken('snap-1', 'snapshot', { state: 'running' }) }, 'keep', 'rem-1 is still running'],
+    ['that the record does not name', { remediation: taken('snap-10') }, 'report', UNNAMED],
+    ['of a record that took none', { remediation: failedLaunch() }, 'report', UNNAMED],
+    ['of a record that never heard what it took', { remediation: unanswered }, 'report', UNNAMED],
+    ['of a record that was given none', { remediation: failedEvidence }, 'report', UNNAMED],
+    ['the only one of a stateful system', { isStateful: true }, 'report', `${LAST} is stateful`],
+    ['the only one of a system that nobody declares any more', { isStateful: undefined }, 'report', `${LAST} is not in the catalog any more`],
+  ] as const)('%s', (_what, changes, kind, reason) => {
+    const whose = { keep: {}, report: { incidentId: 'inc-1' }, delete: { incidentId: 'inc-1', system: 'shop-web' } }[kind];
+    expect(decideSnapshot({ ...facts, ...changes }, NOW)).toEqual({ kind, id: 'snap-1', ...whose, reason });
+  });
+
+  it('of no record is reported', () => {
+    const reason = 'Its tag names a remediation of which there is no record';
+    expect(decideSnapshot({ ...facts, remediation: undefined }, NOW)).toEqual({ kind: 'report', id: 'snap-1', reason });
   });
 });
 
@@ -61,6 +73,49 @@ describe('the search for old snapshots', () => {
     expect(left(world)).toEqual(['snap-young']);
     expect(await world.timeline()).toEqual(['Will delete snap-1. rem-1 took it of vol-data, and it is older than 30 days']);
     expect(await reapSnapshots(world.ports)).toEqual([]);
+    const reason = 'rem-1 took it of vol-data, and it is older than 30 days';
+    const deleted = { kind: 'delete', id: 'snap-1', system: 'shop-web', incidentId: 'inc-1', reason };
+    const message = 'The reaper has looked for old snapshots';
+    expect(world.log.lines).toEqual([
+      { level: 'info', message, fields: { decisions: [deleted] } },
+      { level: 'info', message, fields: { decisions: [] } },
+    ]);
+  });
+
+  it('asks for a younger one only where the system may hold something', async () => {
+    const asked: string[] = [];
+    for (const isStateful of [false, true]) {
+      const world = await worldWith(isStateful, [['snap-1', OLD_AT]]);
+      const { oldSnapshots } = world.ports;
+      const hasYounger = async (volumeId: string, at: string): Promise<boolean> => {
+        asked.push(`${isStateful ? 'stateful' : 'stateless'} ${volumeId} after ${at}`);
+        return true;
+      };
+      const olderThan = (at: string) => oldSnapshots.olderThan(at);
+      await reapSnapshots({ ...world.ports, oldSnapshots: { hasYounger, olderThan, delete: (id) => oldSnapshots.delete(id) } });
+      expect(left(world)).toEqual([]);
+    }
+    expect(asked).toEqual([`stateful vol-data after ${OLD_AT}`]);
+  });
+
+  it('reports in the log what no record knows, and what it could not learn about', async () => {
+    const world = createReapingWorld();
+    world.region.attachments.addSnapshot(snapshot());
+    const reason = 'Its tag names a remediation of which there is no record';
+    expect(await reapSnapshots(world.ports)).toEqual([{ kind: 'report', id: 'snap-1', reason }]);
+    const { oldSnapshots } = world.ports;
+    const denied = {
+      ...oldSnapshots,
+      olderThan: (at: string) => oldSnapshots.olderThan(at),
+      hasYounger: () => Promise.reject(new PermanentError('AccessDenied')),
+    };
+    expect(await reapSnapshots({ ...world.ports, oldSnapshots: denied })).toEqual([{ kind: 'report', id: 'snap-1', reason: 'AccessDenied' }]);
+    expect(left(world)).toEqual(['snap-1']);
+    const message = 'The reaper leaves something alone that a person should look at';
+    expect(world.log.lines.filter(({ level }) => level === 'warn')).toEqual([
+      { level: 'warn', message, fields: { id: 'snap-1', reason } },
+      { level: 'warn', message, fields: { id: 'snap-1', reason: 'AccessDenied' } },
+    ]);
   });
 
   it('never deletes the last snapshot of a volume of a stateful system, however often it runs', async () => {

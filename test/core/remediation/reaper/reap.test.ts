@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PermanentError, RetryableError } from '../../../../core/environment/errors.ts';
+import type { Log } from '../../../../core/environment/ports.ts';
 import { readTimeline } from '../../../../core/incidents/incidents.ts';
 import { keys } from '../../../../core/records/keys.ts';
 import { createRecord, readRecord } from '../../../../core/records/record-type.ts';
@@ -10,6 +11,7 @@ import { type PhaseName, type Remediation, remediationType } from '../../../../c
 import { CollectingLog, VirtualClock } from '../../../../sim/deterministic.ts';
 import { MemoryRecordStore } from '../../../../sim/memory-record-store.ts';
 import { instanceFacts, NOW, remediationOf } from '../builders.ts';
+import { refusingStore, unreadableReason } from '../reaping-world.ts';
 import { testHasher, testScope } from '../world.ts';
 
 const UNTIL = '2026-11-21T08:59:59.000Z';
@@ -53,39 +55,110 @@ describe('the decision of the reaper', () => {
     expect(decideReap(quarantined({ instanceId: 'i-new' }), ended({ state: 'failed', calls: marked('i-new') }), NOW).kind).toBe('terminate');
   });
 
+  const later = '2026-11-21T09:00:00.001Z';
+  const INSTANCE = 'i-0000000000000001';
+  const PART = 'It carries a part of our quarantine tags only';
+  const UNMARKED = 'The record rem-1 did not put it into quarantine';
+  const NO_MOMENT = 'Its tag perennial:quarantine-until is no moment';
+  const MOVED = 'rem-1 is half-done and what moves may still be at it';
+  const AWAKE = 'somebody started it again, or let it into other security groups';
+  const isolating = (result: Readonly<Record<string, string>> | undefined): Remediation =>
+    ended({ calls: { ...marked(INSTANCE), [`isolate:${INSTANCE}`]: { attempt: 1, intentAt: NOW, ...(result && { result }) } } });
+
   it.each([
-    ['an unknown remediation', quarantined(), undefined, 'report'],
-    ['another incident than the record', quarantined(), ended({ incidentId: 'inc-2' }), 'report'],
-    ['an instance that the remediation never touched', quarantined({ instanceId: 'i-stranger' }), ended(), 'report'],
-    ['the old instance where the remediation never put it away', quarantined(), ended({ calls: {} }), 'report'],
-    ['no incident tag', without('perennial:quarantine'), ended(), 'report'],
-    ['no end', without('perennial:quarantine-until'), ended(), 'report'],
-    ['an empty end', quarantined({}, { 'perennial:quarantine-until': '' }), ended(), 'report'],
-    ['an end that is no moment', quarantined({}, { 'perennial:quarantine-until': 'keep 2020' }), ended(), 'report'],
-    ['an end in another form of the same moment', quarantined({}, { 'perennial:quarantine-until': '2026-11-21T10:59:00+02:00' }), ended(), 'terminate'],
-    ['an end in another form that is still to come', quarantined({}, { 'perennial:quarantine-until': '2026-11-21T08:30:00-02:00' }), ended(), 'keep'],
-    ['a running remediation', quarantined(), ended({ state: 'running' }), 'keep'],
-    ['a moment before its end', quarantined({}, { 'perennial:quarantine-until': '2026-11-21T09:00:00.001Z' }), ended(), 'keep'],
-    ['a hold by a person', quarantined({}, { 'perennial:hold': 'kim' }), ended(), 'keep'],
-    ['an instance that somebody started', quarantined({ state: 'running' }), ended(), 'report'],
-    ['an instance that stops just now', quarantined({ state: 'stopping' }), ended(), 'report'],
-    ['an isolated one on instance store, which nothing can stop', quarantined(alone), isolated, 'terminate'],
-    ['one on instance store that nobody isolated', quarantined(alone), ended(), 'report'],
-    ['one on instance store in another group than the one it was put into', quarantined({ ...alone, securityGroupIds: ['sg-web'] }), isolated, 'report'],
-    ['one on instance store in another group beside it', quarantined({ ...alone, securityGroupIds: ['sg-quarantine', 'sg-web'] }), isolated, 'report'],
-    ['one on instance store of which no group is known', quarantined({ ...alone, securityGroupIds: [] }), isolated, 'report'],
-    ['an isolated one with an EBS root that somebody started', quarantined({ ...alone, rootDeviceType: 'ebs' }), isolated, 'report'],
-    ['an instance that is being terminated', quarantined({ state: 'shutting-down' }), ended(), 'keep'],
-    ['one that still has a volume of those that move', quarantined({ dataVolumeIds: ['vol-data'] }), ended({ parts: ['volumes'] }), 'report'],
-    ['one whose volumes have moved', quarantined({ dataVolumeIds: [] }), ended({ parts: ['volumes'] }), 'terminate'],
-    ['one whose volumes were never to move', quarantined({ dataVolumeIds: ['vol-data'] }), ended({ parts: ['addresses'] }), 'terminate'],
-    ['one whose interfaces may not have gone back', quarantined(), ended({ ...halfDone, parts: ['interfaces'] }), 'report'],
-    ['one of a repair that failed and gave the interfaces back', quarantined(), ended({ ...undone, parts: ['interfaces'] }), 'terminate'],
-    ['one of a half-done repair that moves neither', quarantined(), ended({ ...halfDone, parts: ['records'] }), 'terminate'],
-  ] as const)('%s → %#', (_what, instance, record, kind) => {
-    const decision = decideReap(instance, record, NOW);
-    expect(decision.kind).toBe(kind);
-    expect(decision.reason).not.toBe('');
+    ['an unknown remediation', quarantined(), undefined, 'No remediation of incident inc-1 knows it'],
+    ['another incident than the record', quarantined(), ended({ incidentId: 'inc-2' }), 'No remediation of incident inc-1 knows it'],
+    ['an instance that the remediation never touched', quarantined({ instanceId: 'i-stranger' }), ended(), UNMARKED],
+    ['the old instance where the remediation never put it away', quarantined(), ended({ calls: {} }), UNMARKED],
+    ['no incident tag', without('perennial:quarantine'), ended(), PART],
+    ['no end', without('perennial:quarantine-until'), ended(), PART],
+    ['no incident tag and no record', without('perennial:quarantine'), undefined, PART],
+    ['no end and no record', without('perennial:quarantine-until'), undefined, PART],
+    ['an empty end', quarantined({}, { 'perennial:quarantine-until': '' }), ended(), NO_MOMENT],
+    ['an end that is no moment', quarantined({}, { 'perennial:quarantine-until': 'keep 2020' }), ended(), NO_MOMENT],
+    ['an instance that somebody started', quarantined({ state: 'running' }), ended(), `Its quarantine is over but it is running: ${AWAKE}`],
+    ['an instance that stops just now', quarantined({ state: 'stopping' }), ended(), `Its quarantine is over but it is stopping: ${AWAKE}`],
+    ['one on instance store that nobody isolated', quarantined(alone), ended(), `Its quarantine is over but it is running: ${AWAKE}`],
+    ['one on instance store whose isolation nobody heard of', quarantined(alone), isolating(undefined), `Its quarantine is over but it is running: ${AWAKE}`],
+    ['one on instance store whose isolation named no group', quarantined(alone), isolating({}), `Its quarantine is over but it is running: ${AWAKE}`],
+    [
+      'an isolated one on instance store that only begins to run',
+      quarantined({ ...alone, state: 'pending' }),
+      isolated,
+      `Its quarantine is over but it is pending: ${AWAKE}`,
+    ],
+    [
+      'one on instance store in another group than the one it was put into',
+      quarantined({ ...alone, securityGroupIds: ['sg-web'] }),
+      isolated,
+      `Its quarantine is over but it is running: ${AWAKE}`,
+    ],
+    [
+      'one on instance store in another group beside it',
+      quarantined({ ...alone, securityGroupIds: ['sg-quarantine', 'sg-web'] }),
+      isolated,
+      `Its quarantine is over but it is running: ${AWAKE}`,
+    ],
+    [
+      'one on instance store of which no group is known',
+      quarantined({ ...alone, securityGroupIds: [] }),
+      isolated,
+      `Its quarantine is over but it is running: ${AWAKE}`,
+    ],
+    [
+      'an isolated one with an EBS root that somebody started',
+      quarantined({ ...alone, rootDeviceType: 'ebs' }),
+      isolated,
+      `Its quarantine is over but it is running: ${AWAKE}`,
+    ],
+    ['one that still has a volume of those that move', quarantined({ dataVolumeIds: ['vol-data'] }), ended({ parts: ['volumes'] }), MOVED],
+    ['one whose interfaces may not have gone back', quarantined(), ended({ ...halfDone, parts: ['interfaces'] }), MOVED],
+  ] as const)('reports %s', (_what, instance, record, reason) => {
+    expect(decideReap(instance, record, NOW)).toEqual({ kind: 'report', instanceId: instance.instanceId, reason });
+  });
+
+  it.each([
+    ['a running remediation', quarantined(), ended({ state: 'running' }), 'rem-1 is still running'],
+    ['a hold by a person', quarantined({}, { 'perennial:hold': 'kim' }), ended(), 'It is on hold (kim)'],
+    ['an instance that is being terminated', quarantined({ state: 'shutting-down' }), ended(), 'It is shutting-down already'],
+    ['an instance that is gone', quarantined({ state: 'terminated' }), ended(), 'It is terminated already'],
+    [
+      'one that runs, a moment before its end',
+      quarantined({ state: 'running' }, { 'perennial:quarantine-until': later }),
+      ended(),
+      `Kept as evidence until ${later}`,
+    ],
+  ] as const)('keeps %s', (_what, instance, record, reason) => {
+    expect(decideReap(instance, record, NOW)).toEqual({ kind: 'keep', instanceId: INSTANCE, reason });
+  });
+
+  it.each([
+    ['a moment before its end', later, later],
+    ['before an end in another form', '2026-11-21T08:30:00-02:00', '2026-11-21T10:30:00.000Z'],
+  ])('keeps what rests as evidence %s', (_what, tag, until) => {
+    const evidence = { incidentId: 'inc-1', system: 'shop-web', groupId: 'shop-web/web', markedAt: NOW };
+    const decision = { kind: 'keep', instanceId: INSTANCE, reason: `Kept as evidence until ${until}`, evidence };
+    expect(decideReap(quarantined({}, { 'perennial:quarantine-until': tag }), ended(), NOW)).toEqual(decision);
+    expect(decideReap(quarantined(alone, { 'perennial:quarantine-until': tag }), isolated, NOW)).toEqual(decision);
+  });
+
+  it.each([
+    ['one at the very end of its quarantine', quarantined({}, { 'perennial:quarantine-until': NOW }), ended(), NOW],
+    [
+      'an end in another form of the same moment',
+      quarantined({}, { 'perennial:quarantine-until': '2026-11-21T10:59:00+02:00' }),
+      ended(),
+      '2026-11-21T08:59:00.000Z',
+    ],
+    ['an isolated one on instance store, which nothing can stop', quarantined(alone), isolated, UNTIL],
+    ['one whose volumes have moved', quarantined({ dataVolumeIds: [] }), ended({ parts: ['volumes'] }), UNTIL],
+    ['one whose volumes were never to move', quarantined({ dataVolumeIds: ['vol-data'] }), ended({ parts: ['addresses'] }), UNTIL],
+    ['one of a repair that failed and gave the interfaces back', quarantined(), ended({ ...undone, parts: ['interfaces'] }), UNTIL],
+    ['one of a half-done repair that moves neither', quarantined(), ended({ ...halfDone, parts: ['records'] }), UNTIL],
+    ['one whose repair looked in vain once and succeeded', quarantined(), ended({ phases: [phase('await-healthy', 'failed')], parts: ['interfaces'] }), UNTIL],
+  ] as const)('terminates %s', (_what, instance, record, until) => {
+    const reason = `Its quarantine ended at ${until}`;
+    expect(decideReap(instance, record, NOW)).toEqual({ kind: 'terminate', instanceId: INSTANCE, system: 'shop-web', incidentId: 'inc-1', reason });
   });
 });
 
@@ -190,11 +263,30 @@ describe('a quarantined member of a group', () => {
     expect(calls).toEqual(['release i-000 from web', 'i-000', 'i-001']);
   });
 
-  it.each(['Detaching', 'Terminating:Wait'])('that is %s is left to the next run', async (state) => {
+  const leaving = {
+    level: 'info',
+    message: 'A quarantined instance leaves its group first; the next run goes on',
+    fields: { instanceId: 'i-000', groupName: 'web' },
+  };
+
+  it.each(['Detaching', 'Terminating:Wait', 'Terminating'])('that is %s is left to the next run', async (state) => {
     const { ports, calls, log } = await world(many(1), undefined, { 'i-000': state });
     await reap(ports);
     expect(calls).toEqual([]);
-    expect(log.lines.some(({ message }) => message.includes('leaves its group first'))).toBe(true);
+    expect(log.lines.slice(1)).toEqual([leaving]);
+  });
+
+  it('that is still listed after its release is left to the next run', async () => {
+    const { ports, calls, log } = await world(many(1));
+    await reap({ ...ports, members: { ...ports.members, membership: async () => ({ groupName: 'web', lifecycleState: 'Standby' }) } });
+    expect(calls).toEqual(['release i-000 from web']);
+    expect(log.lines.slice(1)).toEqual([leaving]);
+  });
+
+  it('that leaves its group counts as none of those that a run may end', async () => {
+    const { ports, calls } = await world(many(21), undefined, Object.fromEntries(many(20).map(({ instanceId }) => [instanceId, 'Detaching'])));
+    await reap(ports);
+    expect(calls).toEqual(['i-020']);
   });
 
   it.each(['InService', 'Pending', 'unknown'])('that is %s is reported and left alone', async (state) => {
@@ -202,7 +294,10 @@ describe('a quarantined member of a group', () => {
     await reap(ports);
     expect(calls).toEqual([]);
     const texts = (await readTimeline(store, testScope, 'inc-1')).map(({ text }) => text);
-    expect(texts.some((text) => text.includes(`It is ${state} in web`))).toBe(true);
+    expect(texts.toSorted()).toEqual([
+      `Left i-000 alone. It is ${state} in web: somebody took it out of standby. Look at it and end it by hand if nobody needs it.`,
+      `Will terminate i-000. Its quarantine ended at ${UNTIL}`,
+    ]);
   });
 });
 
@@ -259,9 +354,13 @@ describe('the reaper', () => {
     const { ports, log, calls } = await world(many(1));
     const stranger = quarantined({ instanceId: 'i-stranger' }, { 'perennial:remediation': 'rem-nobody' });
     const decisions = await reap({ ...ports, terminator: { ...ports.terminator, quarantined: async () => [stranger, without('perennial:remediation')] } });
-    expect(decisions.map(({ kind }) => kind)).toEqual(['report', 'report']);
+    const expected = [
+      { kind: 'report', instanceId: 'i-stranger', reason: 'No remediation of incident inc-1 knows it' },
+      { kind: 'report', instanceId: 'i-0000000000000001', reason: 'No remediation of incident inc-1 knows it' },
+    ];
+    expect(decisions).toEqual(expected);
     expect(calls).toEqual([]);
-    expect(log.lines.map(({ message }) => message)).toEqual(['The reaper has decided']);
+    expect(log.lines).toEqual([{ level: 'info', message: 'The reaper has decided', fields: { decisions: expected } }]);
   });
 
   it('leaves one alone whose record cannot be read, and goes on with the others', async () => {
@@ -269,7 +368,42 @@ describe('the reaper', () => {
     await store.write([{ key: keys.remediation(testScope, 'rem-broken'), expectedVersion: 0, body: { id: 3 } }]);
     const broken = quarantined({ instanceId: 'i-broken' }, { 'perennial:remediation': 'rem-broken' });
     const decisions = await reap({ ...ports, terminator: { ...ports.terminator, quarantined: async () => [broken, ...many(2)] } });
-    expect(decisions[0]).toMatchObject({ kind: 'report', instanceId: 'i-broken' });
+    expect(decisions[0]).toEqual({
+      kind: 'report',
+      instanceId: 'i-broken',
+      reason: unreadableReason('rem-broken'),
+    });
     expect(calls).toEqual(['i-000', 'i-001']);
+  });
+
+  it('stops at a throttle also while it looks', async () => {
+    const { ports, calls } = await world(many(1));
+    const store = refusingStore(new RetryableError('ProvisionedThroughputExceededException'));
+    await expect(reap({ ...ports, store })).rejects.toThrow(RetryableError);
+    expect(calls).toEqual([]);
+  });
+
+  it('ends as many as it may of the others when a system is frozen in the middle of a run', async () => {
+    const { ports, store, calls, log } = await world(many(21));
+    await createRecord(
+      store,
+      remediationType,
+      keys.remediation(testScope, 'rem-db'),
+      ended({ id: 'rem-db', system: 'shop-db', groupId: 'shop-db/db', calls: marked('i-db') }),
+    );
+    const ofDatabase = quarantined({ instanceId: 'i-db' }, { 'perennial:remediation': 'rem-db' });
+    const terminator = { ...ports.terminator, quarantined: async () => [...many(21), ofDatabase] };
+    let frozen: Promise<void> | undefined;
+    const freezing: Log = {
+      warn: (message, fields) => log.warn(message, fields),
+      error: (message, fields) => log.error(message, fields),
+      info: () => {
+        const body = { target: 'system#shop-web', isPaused: true, isFrozen: true, by: 'kim', reason: 'odd', at: NOW };
+        frozen ??= store.write([{ key: keys.pause(testScope, body.target), expectedVersion: 0, body }]);
+      },
+    };
+    await reap({ ...ports, terminator, log: freezing });
+    await frozen;
+    expect(calls).toEqual(['i-db']);
   });
 });
