@@ -42,6 +42,8 @@ export default defineConfig({
           name: 'unit',
           // The tests share no state, and loading every module once instead of once a file takes a third of the time.
           isolate: false,
+          // All processors: nothing else runs in its group, and it is what people wait for.
+          maxWorkers: '100%',
           include: ['test/**/*.test.ts'],
           exclude: ['test/lib/**', 'test/e2e/**', 'test/**/*.contract.test.ts', 'test/**/*.slow.test.ts', 'node_modules/**'],
           testTimeout: 20_000,
