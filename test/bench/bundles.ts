@@ -75,7 +75,7 @@ function sdkAlone(names: ReadonlyMap<string, ReadonlySet<string>>, what: 'client
 }
 
 /** What every function finds in its environment; none of it is reached. */
-const environment = {
+export const environment = {
   PATH: '',
   AWS_REGION: 'eu-central-1',
   AWS_ACCESS_KEY_ID: 'test',
@@ -98,6 +98,7 @@ const environment = {
       'TOPIC_HIGH_ARN',
       'TOPIC_WARNING_ARN',
       'TOPIC_INFO_ARN',
+      'TOPIC_PLATFORM_ARN',
     ].map((name) => [name, 'arn:aws:sns:eu-central-1:111122223333:bench']),
   ),
 };
