@@ -1,7 +1,7 @@
 import { type Evaluation, evaluateSeries } from '../evaluation/evaluate-points.ts';
 import { mergeSamples, type Sample } from '../evaluation/ledger.ts';
 import type { Timestamp } from '../../environment/time.ts';
-import { dayMillis, encodeHour, hourMillis } from './roll-ups.ts';
+import { dayMillis, encodeHour, hourMillis, hoursBetween, startOfHour } from './roll-ups.ts';
 import { dayOfMillis, judgedSeries, type Judging, marksOf, momentOf, rollInto, rulesOf, type SealedDay, type SealedHistory } from './sealed.ts';
 import type { BudgetSpecification } from '../objective/specification.ts';
 import { sliceSeconds } from '../objective/slices.ts';
@@ -23,14 +23,10 @@ export const catchUpSeconds = 10_800;
 
 const minuteMillis = sliceSeconds * 1000;
 
-export function startOfHourMillis(atMillis: number): number {
-  return Math.floor(atMillis / hourMillis) * hourMillis;
-}
-
 /** Hours are sealed until here; never moves backwards when the clock does. */
 export function sealedUntilOf(head: Pick<ObjectiveHead, 'sealedUntil'> | undefined, nowMillis: number): number {
-  const due = startOfHourMillis(nowMillis - sealAfterMillis);
-  return head === undefined ? startOfHourMillis(nowMillis - catchUpSeconds * 1000) : Math.max(Date.parse(head.sealedUntil), due);
+  const due = startOfHour(nowMillis - sealAfterMillis);
+  return head === undefined ? startOfHour(nowMillis - catchUpSeconds * 1000) : Math.max(Date.parse(head.sealedUntil), due);
 }
 
 /** Hours are summed up until here: a slice longer than an hour only as a whole. */
@@ -79,7 +75,7 @@ function changedOf(before: readonly Sample[], after: readonly Sample[]): readonl
 }
 
 function hourRecords(specification: BudgetSpecification, sealing: readonly Sample[]): readonly ObjectiveHour[] {
-  return [...Map.groupBy(sealing, ({ atMillis }) => startOfHourMillis(atMillis))].map(([start, samples]) => {
+  return [...Map.groupBy(sealing, ({ atMillis }) => startOfHour(atMillis))].map(([start, samples]) => {
     const hour = momentOf(start);
     return {
       objective: specification.name,
@@ -159,7 +155,7 @@ function takeIn({ specification, head, history, incoming, now }: StepInput): Tak
   const taken = incoming.filter(({ atMillis, member }) => atMillis >= sealedBefore && atMillis <= nowMillis && member < specification.members.length);
   const merged = mergeMembers([...known, ...taken], specification.members.length);
   const sinceMillis = sinceOf(specification, head, merged);
-  const sealedUntil = Math.max(sealedBefore, startOfHourMillis(nowMillis - sealAfterMillis));
+  const sealedUntil = Math.max(sealedBefore, startOfHour(nowMillis - sealAfterMillis));
   const { amendments } = history;
   return { specification, amendments, known, merged, sinceMillis, firstMillis: Math.min(...sinceMillis), sealedBefore, sealedUntil, nowMillis };
 }
@@ -181,7 +177,7 @@ function materialOf(
     days: days.length === 0 ? history.days : new Map([...history.days, ...days.map((day) => [day.day, day] as const)]),
     rolledUntilMillis: rolledUntil,
     readings: readings.filter(({ atMillis }) => atMillis >= rolledUntil),
-    hourReadings: (hour: number) => (hour >= sealedBefore ? merged.filter(({ atMillis }) => startOfHourMillis(atMillis) === hour) : hourReadings(hour)),
+    hourReadings: (hour: number) => (hour >= sealedBefore ? merged.filter(({ atMillis }) => startOfHour(atMillis) === hour) : hourReadings(hour)),
     edges: history.edges,
   };
   return { material, days };
@@ -260,10 +256,4 @@ export function sinceOf(
     const known = head?.firsts === undefined ? head?.since : head.firsts[member];
     return Math.min(own, known === undefined || known === null ? Number.POSITIVE_INFINITY : Date.parse(known));
   });
-}
-
-/** The starts of the hours in [from, until). */
-export function hoursBetween(fromMillis: number, untilMillis: number): readonly number[] {
-  const count = Math.max(0, Math.ceil((untilMillis - fromMillis) / hourMillis));
-  return Array.from({ length: count }, (_, number) => fromMillis + number * hourMillis);
 }

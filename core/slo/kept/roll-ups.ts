@@ -20,6 +20,16 @@ export interface DayRollUp {
 export const hourMillis = 3_600_000;
 export const dayMillis = 24 * hourMillis;
 
+export function startOfHour(atMillis: number): number {
+  return Math.floor(atMillis / hourMillis) * hourMillis;
+}
+
+/** The starts of the hours in [from, until). */
+export function hoursBetween(fromMillis: number, untilMillis: number): readonly number[] {
+  const count = Math.max(0, Math.ceil((untilMillis - fromMillis) / hourMillis));
+  return Array.from({ length: count }, (_, number) => fromMillis + number * hourMillis);
+}
+
 const nothing: Sums = { bad: 0n, total: 0n };
 
 function plus(a: Sums, b: Sums): Sums {

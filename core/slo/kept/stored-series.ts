@@ -1,5 +1,5 @@
 import type { Sample } from '../evaluation/ledger.ts';
-import { dayMillis, type DayRollUp, hourFillOf, type HourFill, hourMillis, rolledUpSeries } from './roll-ups.ts';
+import { dayMillis, type DayRollUp, hourFillOf, type HourFill, hourMillis, hoursBetween, rolledUpSeries, startOfHour } from './roll-ups.ts';
 import { dayOfMillis, judgedSeries, type Judging, type SealedDay, scaleOf } from './sealed.ts';
 import type { Series, Sums } from '../evaluation/series.ts';
 import { burnRatePairs } from '../objective/burn-rate.ts';
@@ -25,16 +25,9 @@ export interface StoredMaterial extends Judging {
 
 const nothing: Sums = { bad: 0n, total: 0n };
 
-function startOfHour(atMillis: number): number {
-  return Math.floor(atMillis / hourMillis) * hourMillis;
-}
-
 /** The hours that the windows of a declared alert begin in: of now, and of each moment of its `alertAfter`; and those they end in. */
 function hoursOfAlert({ lookBackSeconds, alertAfterSeconds }: DeclaredAlert, atMillis: number): readonly number[] {
-  const hoursBefore = (latest: number): readonly number[] => {
-    const first = startOfHour(latest - alertAfterSeconds * 1000);
-    return Array.from({ length: (startOfHour(latest) - first) / hourMillis + 1 }, (_, number) => first + number * hourMillis);
-  };
+  const hoursBefore = (latest: number): readonly number[] => hoursBetween(startOfHour(latest - alertAfterSeconds * 1000), startOfHour(latest) + hourMillis);
   return [...hoursBefore(atMillis - lookBackSeconds * 1000 + 1), ...(alertAfterSeconds === 0 ? [] : hoursBefore(atMillis))];
 }
 
@@ -109,6 +102,11 @@ function openDays(material: StoredMaterial, index: number, recent: Series, until
   });
 }
 
+/** Slices of an hour and more begin where hours do: a span that ends within an hour has the slice that begins with it, whole. */
+function byWholeHours({ scale, between }: Series): Series {
+  return { scale, between: (from, until) => between(Math.ceil(from / hourMillis) * hourMillis, startOfHour(until) + hourMillis - 1) };
+}
+
 /** The series of a budget at a moment, and those of the readings that are not sealed. */
 export function storedSeries(material: StoredMaterial, atMillis: number): { readonly series: readonly Series[]; readonly recent: readonly Series[] } {
   const { specification, rolledUntilMillis, days } = material;
@@ -120,7 +118,8 @@ export function storedSeries(material: StoredMaterial, atMillis: number): { read
     const fill = fillOf(material, index, atMillis);
     const sourceOf = (hour: number): Series | undefined => (hour >= rolledUntilMillis && hour < untilMillis ? own : edgeOf(material, hour, atMillis)[index]);
     const sealed = sealedDays.flatMap(({ rollUps }) => rollUps[index] ?? []);
-    return rolledUpSeries([...sealed, ...openDays(material, index, own, untilMillis, fill)], byHours(scaleOf(specification), sourceOf), fill);
+    const rolled = rolledUpSeries([...sealed, ...openDays(material, index, own, untilMillis, fill)], byHours(scaleOf(specification), sourceOf), fill);
+    return specification.sliceSeconds * 1000 >= hourMillis ? byWholeHours(rolled) : rolled;
   });
   return { series, recent };
 }
