@@ -14,6 +14,7 @@ import { keys } from '../records/keys.ts';
 import { createRecord, readRecord, updateRecord } from '../records/record-type.ts';
 import { type Admission, type AdmitPorts, type AdmitRequest, admit } from '../remediation/admission/admit.ts';
 import { calmSlot, causesOf } from '../remediation/guardrails/cause-breaker.ts';
+import { membersOf } from '../remediation/guardrails/group-size.ts';
 import { type JournalPorts, tellPeople } from '../remediation/driver/journal.ts';
 import type { AlarmFacts, AlarmReader } from '../remediation/ports.ts';
 import { groupType, platformType, slotType } from '../remediation/record.ts';
@@ -260,13 +261,13 @@ async function tryRepair(
   { system, policy, slot, causes, ...asked }: Repairable,
 ): Promise<IntakeResult> {
   const { signal, fingerprint } = heard;
-  const observed = (await readRecord(ports.store, systemRecordType, keys.system(ports.scope, system.metadata.name)))?.body.observed;
+  const observed = (await readRecord(ports.store, systemRecordType, keys.system(ports.scope, system.metadata.name)))?.body;
   const admission = await admit(ports, {
     system,
     policy,
     incidentId: incident.id,
     slot,
-    groupMembers: membersOf(slot.groupId, observed?.membersByRole),
+    groupMembers: membersOf(slot.groupId, observed),
     systemsInCatalog: catalog.systems.length,
     causes,
     ...asked,
@@ -304,10 +305,6 @@ async function tellOfAdmission(
   if (page.kind === 'held') await ports.pageTimer.arm(remediation.id, remediation.pageAt);
   const step = page.kind === 'held' ? 'detected' : admissionStep(admission);
   await tellPeople(ports, { incident, step, id: page.kind === 'shared' ? page.id : `${remediation.id}:${step}`, remediation, reason });
-}
-
-function membersOf(groupId: string, membersByRole: Readonly<Record<string, number>> = {}): number {
-  return Math.max(1, membersByRole[groupId.split('/')[1] ?? ''] ?? 1);
 }
 
 function triggerOf({ signal, fingerprint, alarmName }: Heard): AdmitRequest['trigger'] {
